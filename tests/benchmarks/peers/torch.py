@@ -1,0 +1,66 @@
+"""PyTorch: eager, on the CPU, its optimizers with their default settings, as many threads as NumPy's BLAS."""
+
+from functools import partial
+
+import torch
+from torch import nn
+
+from tests.benchmarks.timing import threads
+
+torch.set_num_threads(threads())
+
+
+def mlp(loss_function, x, t, weights, lr):
+    x, t = torch.from_numpy(x), torch.from_numpy(t)
+    layers = []
+    for W, b in zip(weights[::2], weights[1::2], strict=True):
+        layer = nn.Linear(*W.shape)
+        layer.weight.data, layer.bias.data = torch.tensor(W.T.copy()), torch.tensor(b)
+        layers += [layer, nn.ReLU()]
+    model = nn.Sequential(*layers[:-1])
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+
+    def step():
+        loss = loss_function(model(x), t)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step, lambda: [p.grad.numpy().T for p in model.parameters()]
+
+
+def chain(x):
+    x = torch.tensor(x, requires_grad=True)
+
+    def step():
+        y = x
+        for _ in range(1000):
+            y = y * 0.999 + x
+        x.grad = None
+        y.backward()
+        return y
+
+    return step, lambda: [x.grad.numpy()]
+
+
+def adam(weights, grads, lr):
+    params = [nn.Parameter(torch.tensor(w)) for w in weights]
+    for p, g in zip(params, grads, strict=True):
+        p.grad = torch.tensor(g)
+    optimizer = torch.optim.Adam(params, lr=lr)
+
+    def step():
+        optimizer.step()
+        return 0
+
+    return step, lambda: [p.detach().numpy() for p in params]
+
+
+WORKS = {
+    "tiny10": partial(mlp, nn.functional.mse_loss),
+    "mlp100": partial(mlp, nn.functional.cross_entropy),
+    "mlp60000": partial(mlp, nn.functional.cross_entropy),
+    "chain": chain,
+    "adam90k": adam,
+}

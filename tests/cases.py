@@ -1,0 +1,154 @@
+"""Every function that can be differentiated, with arguments to prove it on: one line each.
+
+A case is a function of arrays, or of Variables, and the shapes of its inputs, drawn from a domain (an interval) in which
+it is smooth. `table` names the entries of the table of derivatives that the case stands for.
+"""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import tinygrad_jp.functions as F
+from tinygrad_jp import arrays, calculus
+from tinygrad_jp.core import one_of
+
+Domain = tuple[float, float]
+ANY: Domain = (-2.0, 2.0)
+POSITIVE: Domain = (0.3, 3.0)
+UNIT: Domain = (-0.9, 0.9)
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    f: Callable[..., Any]
+    table: Any
+    shapes: tuple[tuple[int, ...], ...]
+    domains: tuple[Domain, ...]
+    value: Callable[..., Any] | None = None  # an independent way to the value, where `f` is not NumPy's own
+
+    def inputs(self, rng: np.random.Generator, dtype: Any = np.float64) -> list[np.ndarray]:
+        """Inputs whose elements are all different, as kinks and ties must be met nowhere."""
+        return [
+            spread(rng, shape, domain).astype(dtype) for shape, domain in zip(self.shapes, self.domains, strict=True)
+        ]
+
+
+def spread(rng: np.random.Generator, shape: tuple[int, ...], domain: Domain = ANY) -> np.ndarray:
+    """Elements that keep their distance from one another, in random order."""
+    n = int(np.prod(shape))
+    low, high = domain
+    steps = (rng.permutation(n) + rng.uniform(0.25, 0.75, n)) / max(n, 1)
+    return (low + (high - low) * steps).reshape(shape)
+
+
+def unary(f: Any, domain: Domain = ANY) -> Case:
+    return Case(f.__name__, f, f, ((2, 3),), (domain,))
+
+
+def binary(f: Any, a: Domain = ANY, b: Domain = ANY) -> list[Case]:
+    shapes = {"": ((2, 3), (2, 3)), " broadcasts right": ((2, 3), (3,)), " broadcasts both": ((2, 1), (1, 3))}
+    shapes |= {" of numbers": ((), ()), " with a number": ((2, 3), ())}
+    return [Case(f.__name__ + name, f, f, s, (a, b)) for name, s in shapes.items()]
+
+
+def case(name: str, f: Any, table: Any, *shapes: Any, domain: Domain = ANY, value: Any = None) -> Case:
+    return Case(name, f, table, shapes, (domain,) * len(shapes), value)
+
+
+LABELS = np.array([2, 0, 1, 1])
+MASK = np.array([[True, False, True], [False, False, True]])
+
+CASES: list[Case] = [
+    # Element by element
+    *map(unary, [np.negative, np.positive, np.square, np.exp, np.exp2, np.expm1, np.sin, np.cos, np.sinh, np.cosh]),
+    *map(unary, [np.tanh, np.arctan, np.arcsinh, np.absolute]),
+    *(unary(f, POSITIVE) for f in [np.reciprocal, np.sqrt, np.cbrt, np.log, np.log2, np.log10, np.log1p]),
+    *(unary(f, UNIT) for f in [np.tan, np.arcsin, np.arccos, np.arctanh]),
+    unary(np.arccosh, (1.3, 3.0)),
+    *(c for f in [np.add, np.subtract, np.multiply, np.maximum, np.minimum, np.logaddexp] for c in binary(f)),
+    *binary(np.divide, ANY, POSITIVE),
+    *binary(np.power, POSITIVE, ANY),
+    *binary(np.arctan2, ANY, POSITIVE),
+    *binary(np.hypot, POSITIVE, POSITIVE),
+    case("x ** 3", lambda x: x**3, np.power, (2, 3)),
+    case("x ** 2 at 0", lambda x: (x - x) ** 2 + x, np.power, (2, 3)),
+    case("x ** 0", lambda x: x**0 * x, np.power, (2, 3)),
+    case("2 ** x", lambda x: 2**x, np.power, (2, 3)),
+    case("x ** whole numbers", lambda x: x ** np.array([0, 1, 3]), np.power, (2, 3)),
+    case("where", lambda a, b: np.where(MASK, a, b), np.where, (2, 3), (2, 3)),
+    case("where broadcasts", lambda a, b: np.where(MASK, a, b), np.where, (3,), ()),
+    case("clip", lambda x: np.clip(x, -1.0, 1.0), np.clip, (2, 5)),
+    case("clip from below", lambda x: np.clip(x, -1.0, None), np.clip, (2, 5)),
+    case("clip between Variables", lambda x, a, b: np.clip(x, a - 1, b + 1), np.clip, (2, 5), (5,), (2, 1), domain=UNIT),
+    case("astype", lambda x: x.astype(np.float64), arrays.astype, (2, 3)),
+    # Sums and extremes
+    *(
+        case(f"{f.__name__} {settings}", lambda x, f=f, s=settings: f(x, **s), f, (2, 3, 2))
+        for f in [np.sum, np.mean, np.max, np.min]
+        for settings in [{}, {"axis": 1}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)}, {"keepdims": True}]
+    ),
+    # Products
+    *(
+        case(f"matmul {a} {b}", np.matmul, np.matmul, a, b)
+        for a, b in [((2, 3), (3, 4)), ((3,), (3, 4)), ((2, 3), (3,)), ((3,), (3,)), ((5, 2, 3), (3, 4))]
+        + [((2, 3), (5, 3, 4)), ((5, 1, 2, 3), (2, 3, 4)), ((3,), (5, 3, 4)), ((5, 2, 3), (3,))]
+    ),
+    case("dot", np.dot, np.matmul, (2, 3), (3, 4)),
+    case("dot of a number", np.dot, np.multiply, (), (3, 4)),
+    # Shapes
+    case("reshape", lambda x: np.reshape(x, (3, -1)), np.reshape, (2, 3)),
+    case("ravel", np.ravel, np.reshape, (2, 3)),
+    case("transpose", np.transpose, np.transpose, (2, 3, 4)),
+    case("transpose axes", lambda x: np.transpose(x, (1, -1, 0)), np.transpose, (2, 3, 4)),
+    case("swapaxes", lambda x: np.swapaxes(x, 0, -1), np.swapaxes, (2, 3, 4)),
+    case("moveaxis", lambda x: np.moveaxis(x, 0, -1), np.moveaxis, (2, 3, 4)),
+    case("moveaxis several", lambda x: np.moveaxis(x, (0, 1), (2, 0)), np.moveaxis, (2, 3, 4)),
+    case("expand_dims", lambda x: np.expand_dims(x, 1), np.expand_dims, (2, 3)),
+    case("squeeze", lambda x: np.squeeze(x, axis=1), np.squeeze, (2, 1, 3)),
+    case("broadcast_to", lambda x: np.broadcast_to(x, (4, 2, 3)), np.broadcast_to, (2, 1)),
+    case("concatenate", lambda *xs: np.concatenate(xs, axis=1), calculus._concatenate, (2, 3), (2, 1), (2, 2)),
+    case("concatenate with a constant", lambda x: np.concatenate([x, MASK]), calculus._concatenate, (2, 3)),
+    case("stack", lambda *xs: np.stack(xs), calculus._stack, (2, 3), (2, 3)),
+    case("stack last", lambda *xs: np.stack(xs, axis=-1), calculus._stack, (2, 3), (2, 3)),
+    case("split", lambda x: np.split(x, [1, 3], axis=1)[1], operator.getitem, (2, 4)),
+    *(
+        case(f"getitem {name}", lambda x, i=index: x[i], operator.getitem, (3, 4))
+        for name, index in {
+            "integer": 1,
+            "negative": -1,
+            "slice": slice(None, None, -2),
+            "ellipsis and None": (..., None, 1),
+            "integers, one of them twice": np.array([0, 2, 2]),
+            "list": [0, 2, 2],
+            "pairs": (np.array([0, 0, 2]), np.array([1, 1, 3])),
+            "mask": np.arange(12).reshape(3, 4) % 3 == 0,
+        }.items()
+    ),
+    case("scatter", lambda x: calculus.scatter(x, [0, 2, 2], (4,)), calculus.scatter.primitive, (3,),
+         value=lambda x: np.array([x[0], 0, x[1] + x[2], 0])),  # fmt: skip
+    # F
+    case("sigmoid", F.sigmoid, arrays.sigmoid, (2, 3), value=lambda x: 1 / (1 + np.exp(-x))),
+    case("relu", F.relu, F._relu, (2, 3), value=lambda x: x * (x > 0)),
+    case("softmax", F.softmax, arrays.softmax, (2, 3), value=lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)),
+    case("softmax of axis 0", lambda x: F.softmax(x, axis=0), arrays.softmax, (2, 3),
+         value=lambda x: np.exp(x) / np.exp(x).sum(0)),  # fmt: skip
+    case("log_softmax", F.log_softmax, arrays.log_softmax, (2, 3),
+         value=lambda x: x - np.log(np.exp(x).sum(1, keepdims=True))),  # fmt: skip
+    case("linear", F.linear, F._linear, (2, 3), (3, 4), (4,), value=lambda x, W, b: np.einsum("ni,io->no", x, W) + b),
+    case("linear without b", F.linear, F._linear, (2, 3), (3, 4), value=lambda x, W: np.einsum("ni,io->no", x, W)),
+    case("linear of sequences", F.linear, F._linear, (2, 5, 3), (3, 4), (4,),
+         value=lambda x, W, b: np.einsum("nti,io->nto", x, W) + b),  # fmt: skip
+    case("mean_squared_error", F.mean_squared_error, F._mean_squared_error, (2, 3), (2, 3),
+         value=lambda a, b: sum((p - q) ** 2 for p, q in zip(a.flat, b.flat, strict=True)) / 6),  # fmt: skip
+    case("softmax_cross_entropy", lambda x: F.softmax_cross_entropy(x, LABELS), F._negative_log_likelihood, (4, 3),
+         value=lambda x: -np.mean([np.log(np.exp(r[t]) / np.exp(r).sum()) for r, t in zip(x, LABELS, strict=True)])),
+    case("dropout", lambda x: F.dropout(x, 0.5, rng=0), np.multiply, (2, 3),
+         value=lambda x: np.where(np.random.default_rng(0).random((2, 3), np.float32) < 0.5, 0, 2 * x)),  # fmt: skip
+]  # fmt: skip
+
+# What is proven elsewhere, because it takes no single array or gives none: test → entry.
+ELSEWHERE = {"test_function.py": one_of}

@@ -1,0 +1,55 @@
+"""tinygrad_jp: differentiate plain NumPy, and see how.
+
+>>> import numpy as np
+>>> from tinygrad_jp import Variable
+>>> x = Variable([1.0, 2.0])
+>>> y = np.sum(np.tanh(x) ** 2)
+>>> y.backward()
+>>> x.grad
+variable([0.63970001 0.13621869])
+"""
+
+from tinygrad_jp import calculus, datasets, functions, layers, models, optimizers
+from tinygrad_jp.core import Function, Parameter, Variable, apply, as_variable, primitive
+from tinygrad_jp.dataloaders import DataLoader
+from tinygrad_jp.graph import get_dot_graph, plot_dot_graph
+from tinygrad_jp.layers import Layer
+from tinygrad_jp.models import Model
+from tinygrad_jp.optimizers import Optimizer
+from tinygrad_jp.progress import progress
+from tinygrad_jp.randomness import seed
+from tinygrad_jp.settings import Config, no_grad, test_mode, using_config
+from tinygrad_jp.table import PULLBACKS, pullback
+from tinygrad_jp.testing import gradient_check
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PULLBACKS",
+    "Config",
+    "DataLoader",
+    "Function",
+    "Layer",
+    "Model",
+    "Optimizer",
+    "Parameter",
+    "Variable",
+    "apply",
+    "as_variable",
+    "calculus",
+    "datasets",
+    "functions",
+    "get_dot_graph",
+    "gradient_check",
+    "layers",
+    "models",
+    "no_grad",
+    "optimizers",
+    "plot_dot_graph",
+    "primitive",
+    "progress",
+    "pullback",
+    "seed",
+    "test_mode",
+    "using_config",
+]

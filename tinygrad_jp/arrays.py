@@ -1,0 +1,104 @@
+"""Operations on arrays that NumPy lacks, in NumPy's own words.
+
+Because each is written in calls that `Variable` records, most of them run on arrays and on Variables alike.
+"""
+
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int, ...]
+Axis = int | tuple[int, ...] | None
+
+
+def sum_to(x: Any, shape: Shape) -> Any:
+    """Sum `x` down to `shape`: the adjoint of broadcasting from `shape` to `x.shape`.
+
+    >>> sum_to(np.ones((2, 3)), (3,))
+    array([2., 2., 2.])
+    >>> sum_to(np.ones((2, 3)), (2, 1))
+    array([[3.],
+           [3.]])
+    """
+    if x.shape == shape:
+        return x
+    lead = len(x.shape) - len(shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[lead:], strict=True)):
+        raise ValueError(f"sum_to: {x.shape} is not {shape} broadcast; give the shape before broadcasting")
+    axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 != x.shape[lead + i])
+    y = np.sum(x, axis=axes, keepdims=True)
+    return np.reshape(y, shape) if lead else y
+
+
+def kept(shape: Shape, axis: Axis) -> Shape:
+    """The shape that a reduction of `shape` over `axis` leaves with `keepdims=True`.
+
+    >>> kept((2, 3, 4), axis=(0, -1))
+    (1, 3, 1)
+    """
+    if axis is None:
+        return (1,) * len(shape)
+    axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def count(shape: Shape, axis: Axis) -> int:
+    """How many elements of `shape` a reduction over `axis` folds into one.
+
+    >>> count((2, 3, 4), axis=(0, -1))
+    8
+    """
+    n = 1
+    for size, left in zip(shape, kept(shape, axis), strict=True):
+        n *= size if left == 1 else 1
+    return n
+
+
+def astype(x: Any, dtype: Any) -> Any:
+    """`x` in another dtype."""
+    return x.astype(dtype)
+
+
+def scatter(x: Any, index: Any, shape: Shape) -> Any:
+    """Zeros of `shape` with `x` added at `index`: the adjoint of `[index]`. Where indices repeat, the parts add up.
+
+    >>> scatter(np.array([1.0, 2.0, 3.0]), np.array([0, 2, 2]), (4,))
+    array([1., 0., 5., 0.])
+    """
+    y = np.zeros(shape, x.dtype)
+    parts = index if isinstance(index, tuple) else (index,)
+    if all(i is None or i is Ellipsis or isinstance(i, int | np.integer | slice) for i in parts):
+        y[index] = x  # Slices never meet an element twice.
+    else:
+        np.add.at(y, index, x)
+    return y
+
+
+def one_hot(t: Any, n: int, dtype: Any = np.float32) -> Any:
+    """Rows of zeros with a one at each label: shape `(*t.shape, n)`.
+
+    >>> one_hot(np.array([2, 0]), 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    y = np.zeros((t.size, n), dtype)
+    y[np.arange(t.size), t.ravel()] = 1
+    return y.reshape(*t.shape, n)
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e⁻ˣ), from e to the power −|x|, which cannot overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """x − log Σ eˣ along `axis`. Shifted by the largest x first: exp overflows above 88 in float32."""
+    y = x - x.max(axis=axis, keepdims=True)
+    return y - np.log(np.exp(y).sum(axis=axis, keepdims=True))
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """eˣ / Σ eˣ along `axis`, shifted like `log_softmax`."""
+    y = np.exp(x - x.max(axis=axis, keepdims=True))
+    return y / y.sum(axis=axis, keepdims=True)

@@ -1,0 +1,620 @@
+"""The engine: Variables, the Functions that link them, and the one loop that walks back through them.
+
+Calling NumPy on a `Variable` computes what NumPy computes and records a `Function`: which function, on what, giving
+what. `backward()` visits the recorded Functions from the last to the first and asks the table `PULLBACKS` for the
+derivative of each. That is all; the table itself is in `calculus.py`.
+"""
+
+import functools
+import itertools
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_jp.arrays import astype, sum_to
+from tinygrad_jp.methods import ArrayMethods
+from tinygrad_jp.settings import ENABLE_BACKPROP
+from tinygrad_jp.table import (
+    COMPOSITIONS,
+    PLAIN,
+    PULLBACKS,
+    Pull,
+    Together,
+    canonical,
+    check_settings,
+    misfit,
+    name_of,
+    plain_name,
+)
+
+_serial = itertools.count().__next__
+_recording = ENABLE_BACKPROP.get
+_NUMBERS = frozenset({float, int, np.ndarray, np.float64, np.float32})
+_CONSTANTS = (int, float, np.ndarray, np.generic, list, tuple)
+_LISTS = (list, tuple)
+_ARRAYS = (np.ndarray, np.generic)
+_NONE: dict[str, Any] = {}
+
+
+def primitive(func: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an ordinary function of arrays one that Variables record; its derivative is entered with `@pullback`."""
+
+    @functools.wraps(func)
+    def either(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, Variable) for x in args):
+            return apply(func, *args, **kwargs)
+        return func(*args, **kwargs)
+
+    either.primitive = func  # type: ignore[attr-defined]
+    return either
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Variable
+
+
+def _infix(ufunc: np.ufunc, op: Pull) -> tuple[Pull, Pull]:
+    """The two methods of a binary operator: with the Variable on its left, and on its right.
+
+    Python's operator computes, since on single numbers it is ten times as fast as the ufunc; the ufunc names the rule.
+    """
+
+    def left(self: "Variable", other: Any) -> Any:
+        a = self._data
+        if isinstance(other, Variable):
+            b = other._data
+        elif type(other) in _NUMBERS:
+            b = other
+        else:
+            return apply(ufunc, self, other) if isinstance(other, _CONSTANTS) else NotImplemented
+        try:
+            y = op(a, b)
+        except ValueError as error:
+            raise misfit(ufunc, (a, b), error) from None
+        if not _recording():
+            return _result(y, None, _NO_GRAPH)
+        pulls = PULLBACKS[ufunc]
+        edges = ((0, pulls[0], self),) if b is other else ((0, pulls[0], self), (1, pulls[1], other))
+        return _result(y, Function(ufunc, (a, b), _NONE, edges, y))
+
+    def right(self: "Variable", other: Any) -> Any:
+        return apply(ufunc, other, self) if isinstance(other, _CONSTANTS) else NotImplemented
+
+    return left, right
+
+
+class Variable(ArrayMethods):
+    """An array that remembers how it was computed.
+
+    `data` is the array, `grad` the gradient that `backward()` leaves (a Variable; None before), `creator` the Function
+    that computed it (None for a leaf, which someone made), `name` a label for pictures. Lists, numbers and arrays are
+    accepted as data, and an array is held as it is, not copied. Integers may be held, but not differentiated.
+
+    NumPy's operators, functions and the usual methods work on Variables; comparisons give plain boolean arrays.
+
+    >>> x = Variable([1.0, 2.0, 3.0])
+    >>> y = (x**2).sum()
+    >>> y.backward()
+    >>> y, x.grad
+    (variable(14.0), variable([2. 4. 6.]))
+    """
+
+    # A result of one number stays a NumPy scalar in `_data`, since arithmetic on it is ten times as fast as on a 0-d
+    # array; `data` gives it out as a 0-d array.
+    __slots__ = ("_grad", "creator", "name")
+
+    def __init__(self, data: Any, name: str | None = None) -> None:
+        self._data = _as_data(data)
+        self._grad: Any = None
+        self.creator: Function | None = None
+        self.name = name
+
+    @property
+    def data(self) -> Any:
+        """The array that this Variable holds."""
+        if not isinstance(self._data, np.ndarray) and self._data is not None:
+            self._data = np.asarray(self._data)
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._data = _as_data(data)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient, added up over the calls of `backward()` until `cleargrad()`."""
+        return None if self._grad is _NO_GRAPH else self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        if grad is not None:
+            grad = as_variable(grad)
+            if grad.shape != self.shape:
+                raise ValueError(f"grad: expected the shape {self.shape} of the data, got {grad.shape}")
+            if grad.dtype != self.dtype:
+                grad = grad.astype(self.dtype)
+        self._grad = grad
+
+    # Derivatives
+
+    def backward(self, retain_grad: bool = False, create_graph: bool = False) -> None:
+        """Add to the `grad` of every leaf the gradient of this Variable by that leaf.
+
+        The pass starts from `self.grad` where you set one, and from ones otherwise: for an array, that is the gradient
+        of its sum. The derivative of a leaf by itself is one.
+
+        retain_grad: also leave the gradients of the Variables in between, in their `grad`.
+        create_graph: record the pass itself, so that the gradients can be differentiated in turn.
+
+        >>> x = Variable(3.0)
+        >>> y = x**3
+        >>> y.backward(create_graph=True)
+        >>> gx = x.grad
+        >>> x.cleargrad()
+        >>> gx.backward()
+        >>> gx, x.grad  # 3x² and 6x
+        (variable(27.0), variable(18.0))
+        """
+        backward(self, retain_grad, create_graph)
+
+    def cleargrad(self) -> None:
+        """Forget the gradient, so that the next `backward()` starts from none."""
+        if self._grad is not _NO_GRAPH:
+            self._grad = None
+
+    def unchain(self) -> None:
+        """Cut this Variable off what computed it: it becomes a leaf."""
+        self.creator = None
+
+    def unchain_backward(self) -> None:
+        """Cut every link behind this Variable, as truncated backpropagation through time does."""
+        if self.creator is not None:
+            for f in reachable(self.creator):
+                for _, _, x in f.edges:
+                    x.unchain()
+
+    def astype(self, dtype: Any) -> "Variable":
+        return apply(astype, self, dtype=dtype)
+
+    def __getitem__(self, index: Any) -> "Variable":
+        return apply(operator.getitem, self, _plain(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "a Variable cannot be assigned into: its graph would not see it; change x.data, or build a new one"
+        )
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> "Iterator[Variable]":
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return _plain(value) in self.data
+
+    def __float__(self) -> float:
+        return float(self._data)
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    def __index__(self) -> int:
+        return operator.index(self._data)
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth of a Variable of shape {self.shape} is ambiguous; use .all() or .any()")
+        return bool(self._data)
+
+    def __repr__(self) -> str:
+        return "variable(" + str(self.data).replace("\n", "\n" + " " * 9) + ")"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), self.data, self.name, self.grad)
+
+    # Comparison: plain boolean arrays
+
+    def __eq__(self, b: Any) -> Any:
+        return self._data == _plain(b)
+
+    def __ne__(self, b: Any) -> Any:
+        return self._data != _plain(b)
+
+    def __lt__(self, b: Any) -> Any:
+        return self._data < _plain(b)
+
+    def __le__(self, b: Any) -> Any:
+        return self._data <= _plain(b)
+
+    def __gt__(self, b: Any) -> Any:
+        return self._data > _plain(b)
+
+    def __ge__(self, b: Any) -> Any:
+        return self._data >= _plain(b)
+
+    __hash__ = object.__hash__
+
+    # NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            raise TypeError(f"np.{ufunc.__name__}.{method} has no rule; use np.sum, np.max or the like")
+        if "out" in kwargs:
+            raise TypeError(f"np.{ufunc.__name__}: out= and a += v on an array a lose the graph; write a = a + v")
+        return self.__array_function__(ufunc, (), args, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if func in COMPOSITIONS:
+            return COMPOSITIONS[func](*args, **kwargs)
+        if func in PULLBACKS:
+            positional, settings = canonical(func, args, kwargs)
+            return apply(func, *positional, **settings)
+        if func in PLAIN:
+            return func(*_plain(args), **_plain(kwargs))
+        raise TypeError(
+            f"{name_of(func)}: no rule differentiates it; where no gradient is needed call it on x.data, "
+            f"else enter its derivative with @tinygrad_jp.pullback({name_of(func)})"
+        )
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TypeError("a Variable does not turn into an array silently, its graph would be lost; use .data")
+
+    # Operators
+
+    __add__, __radd__ = _infix(np.add, operator.add)
+    __sub__, __rsub__ = _infix(np.subtract, operator.sub)
+    __mul__, __rmul__ = _infix(np.multiply, operator.mul)
+    __truediv__, __rtruediv__ = _infix(np.divide, operator.truediv)
+    __pow__, __rpow__ = _infix(np.power, operator.pow)
+    __matmul__, __rmatmul__ = _infix(np.matmul, operator.matmul)
+
+    def __neg__(self) -> "Variable":
+        return apply(np.negative, self)
+
+    def __pos__(self) -> "Variable":
+        return apply(np.positive, self)
+
+    def __abs__(self) -> "Variable":
+        return apply(np.absolute, self)
+
+
+class Parameter(Variable):
+    """A Variable that a layer learns. `Parameter(None)` waits for its data: its layer makes them at the first call."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any = None, name: str | None = None) -> None:
+        super().__init__(0.0 if data is None else data, name)
+        if data is None:
+            self._data = None
+
+
+def as_variable(x: Any) -> Variable:
+    """`x` itself if it is a Variable, else a Variable that holds it."""
+    return x if isinstance(x, Variable) else Variable(x)
+
+
+# Stands as the `_grad` of a result that no graph was recorded for: it is a constant, not a leaf.
+_NO_GRAPH: Any = object()
+
+
+def _result(data: Any, creator: "Function | None", grad: Any = None) -> Variable:
+    y = Variable.__new__(Variable)
+    y._data = data
+    y._grad = grad
+    y.creator = creator
+    y.name = None
+    return y
+
+
+def _rebuild(cls: type[Variable], data: Any, name: str | None, grad: Any) -> Variable:
+    x = cls(data, name)
+    x.grad = grad
+    return x
+
+
+def _as_data(data: Any) -> Any:
+    """`data` as an array of numbers, or as a NumPy scalar where it is one number."""
+    if isinstance(data, Variable):
+        raise TypeError("Variable: expected an array, a list or a number, got a Variable; use as_variable(x) or x.data")
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise TypeError(f"Variable: the data do not form an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"Variable: expected an array, a list or a number (floats, integers or booleans), "
+            f"got {type(data).__name__} of dtype {array.dtype}; convert it to numbers first"
+        )
+    return array if array.ndim else array[()]
+
+
+def _plain(x: Any) -> Any:
+    """`x` with every Variable in it replaced by its data."""
+    if isinstance(x, Variable):
+        return x._data
+    if isinstance(x, _LISTS):
+        return type(x)([_plain(e) for e in x])
+    if isinstance(x, dict):
+        return {key: _plain(e) for key, e in x.items()}
+    return x
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Function
+
+
+class Function:
+    """A node of the graph: one application of one function to its inputs.
+
+    `func` is the function, `args` and `kwargs` what it was called with (arrays and settings), `y` what it returned.
+    `edges` lead backwards: for each argument that is a Variable its position, its pullback and the Variable itself.
+
+    Calls of NumPy are recorded by themselves. An operation of your own may be a subclass: `forward` takes and returns
+    arrays, `backward` takes and returns Variables, `self.inputs` are the Variables it was called with.
+
+    >>> class Square(Function):
+    ...     def forward(self, x):
+    ...         return x**2
+    ...     def backward(self, gy):
+    ...         (x,) = self.inputs
+    ...         return 2 * x * gy
+    >>> x = Variable(3.0)
+    >>> y = Square()(x)
+    >>> y.backward()
+    >>> x.grad
+    variable(6.0)
+    """
+
+    __slots__ = ("args", "edges", "func", "kwargs", "number", "y")
+
+    def __init__(self, func: Any = None, args: Any = (), kwargs: Any = _NONE, edges: Any = (), y: Any = None) -> None:
+        self.func = func
+        self.args: tuple[Any, ...] = args
+        self.kwargs = kwargs
+        self.edges: tuple[tuple[int, Pull, Variable], ...] = edges
+        self.y = y
+        self.number = _serial()
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return plain_name(self.func)
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """What the function was called with: Variables, and constants as they came."""
+        inputs = list(self.args)
+        for i, _, x in self.edges:
+            inputs[i] = x
+        return tuple(inputs)
+
+    @property
+    def outputs(self) -> list[Callable[[], Variable]]:
+        """What the function returned, as DeZero gives it: `self.outputs[0]()` is `y`."""
+        return [lambda: _result(self.y, self)]
+
+    # An operation of the user's own
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Apply the function, and record that."""
+        if getattr(self, "args", ()):
+            name = type(self).__name__
+            raise RuntimeError(f"{name}: this instance has been applied; make a new one for each call: {name}()(x)")
+        xs = tuple(as_variable(x) for x in inputs)
+        args = tuple(x.data for x in xs)
+        edges = tuple((i, _OWN[i], x) for i, x in enumerate(xs))
+        Function.__init__(self, type(self), args, _NONE, edges, None)
+        y = self.forward(*args)
+        self.y = Several(map(_as_data, y)) if isinstance(y, tuple) else _as_data(y)
+        whole = _result(self.y, self) if _recording() else _result(self.y, None, _NO_GRAPH)
+        return tuple(apply(one_of, whole, i, len(y)) for i in range(len(y))) if isinstance(y, tuple) else whole
+
+    def forward(self, *xs: Any) -> Any:
+        raise NotImplementedError(f"{self.name}: write forward(self, x), which takes and returns arrays")
+
+    def backward(self, *gys: Any) -> Any:
+        raise NotImplementedError(f"{self.name}: write backward(self, gy), which takes and returns Variables")
+
+    def pull_all(self, gy: Any, y: Any, args: Any) -> Any:
+        """The gradients of all inputs, by the function's own `backward`."""
+        several = zip(gy, self.y, strict=True) if isinstance(gy, Several) else [(gy, self.y)]
+        gys = [np.zeros_like(y) if gy is None else gy for gy, y in several]
+        gxs = self.backward(*[gy if isinstance(gy, Variable) else _result(gy, None, _NO_GRAPH) for gy in gys])
+        gxs = gxs if isinstance(gxs, tuple) else (gxs,)
+        if len(gxs) != len(self.args):
+            raise ValueError(
+                f"{self.name}.backward: expected a gradient for each of {len(self.args)} inputs, got {len(gxs)}"
+            )
+        return gxs if _recording() else _plain(gxs)
+
+
+class Several(tuple[Any, ...]):
+    """The outputs of a function that has several, or their gradients (None where there is none)."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Any) -> "Several":
+        return Several(b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True))
+
+
+def one_of(ys: Several, i: int, n: int) -> Any:
+    """The `i`-th of `n` outputs."""
+    return ys[i]
+
+
+_OWN = Together(Function.backward)
+PULLBACKS[one_of] = lambda gy, y, ys, i, n: Several(gy if j == i else None for j in range(n))
+
+
+class Joint(Function):
+    """A Function whose rule gives the gradients of all its inputs at once."""
+
+    __slots__ = ()
+
+    def pull_all(self, gy: Any, y: Any, args: Any) -> Any:
+        return PULLBACKS[self.func].rule(gy, y, *args, **self.kwargs)
+
+
+def apply(func: Any, *args: Any, **settings: Any) -> Variable:
+    """Call `func` on `args`, arrays or Variables, and record that. Arguments go by position, settings by keyword.
+
+    >>> apply(np.sum, Variable([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    variable([4. 6.])
+    """
+    pulls = PULLBACKS[func]
+    if settings:
+        check_settings(func, settings)
+    data, edges = [], []
+    for i, x in enumerate(args):
+        if isinstance(x, Variable):
+            if i >= len(pulls):
+                raise TypeError(f"{name_of(func)}: no derivative by its argument {i + 1} is known; give that as x.data")
+            if pulls[i] is not None:
+                edges.append((i, functools.partial(pulls[i], **settings) if settings else pulls[i], x))
+            x = x._data
+        elif isinstance(x, _LISTS) and i < len(pulls):
+            x = np.asarray(x)
+        data.append(x)
+    try:
+        y = func(*data, **settings)
+    except ValueError as error:
+        raise misfit(func, data, error) from None
+    if not edges or not _recording():
+        return _result(y, None, _NO_GRAPH)
+    node = Joint if isinstance(pulls, Together) else Function
+    return _result(y, node(func, tuple(data), settings, tuple(edges), y))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The backward pass
+
+_number = operator.attrgetter("number")
+
+
+def reachable(root: Function) -> list[Function]:
+    """`root` and every Function behind it, the latest first: an order in which each comes before what it was fed by."""
+    found = {root}
+    stack = [root]
+    while stack:
+        for _, _, x in stack.pop().edges:
+            f = x.creator
+            if f is not None and f not in found:
+                found.add(f)
+                stack.append(f)
+    return sorted(found, key=_number, reverse=True)
+
+
+def backward(root: Variable, retain_grad: bool = False, create_graph: bool = False) -> None:
+    """The backward pass: see `Variable.backward`."""
+    before = ENABLE_BACKPROP.set(create_graph)
+    try:
+        seed = _seed(root, create_graph)
+        order = reachable(root.creator) if root.creator is not None else []
+        grads: dict[Any, Any] = dict.fromkeys(order)
+        grads[root.creator if order else root] = seed
+        _propagate(order, grads, retain_grad, create_graph)
+        # Only now, when nothing can fail any more, the gradients are handed out.
+        taken = {id(_plain(seed))}
+        for x, g in grads.items():
+            if isinstance(x, Variable):
+                _deposit(x, g, taken)
+        if retain_grad:
+            between = {id(x): x for f in order for _, _, x in f.edges if x.creator is not None}
+            for x in between.values():
+                _deposit(x, grads[x.creator], taken)
+            if root.grad is None:
+                _deposit(root, seed, taken)
+    finally:
+        ENABLE_BACKPROP.reset(before)
+
+
+def _seed(root: Variable, create_graph: bool) -> Any:
+    """The gradient that the pass starts from."""
+    data, grad = root._data, root._grad
+    if data.dtype.kind != "f":
+        raise TypeError(f"backward: expected a Variable of floats, got {data.dtype}; use .astype(float)")
+    if grad is _NO_GRAPH and root.creator is None:
+        raise RuntimeError(
+            "backward: no graph leads to this Variable, so there is nothing to go back through: it was computed from "
+            "plain arrays, under no_grad(), or as a gradient without backward(create_graph=True)"
+        )
+    if grad is not None and root.creator is not None:
+        return grad if create_graph else grad._data
+    return np.ones_like(data) if isinstance(data, np.ndarray) else type(data)(1)
+
+
+def _propagate(order: list[Function], grads: dict[Any, Any], retain_grad: bool, create_graph: bool) -> None:
+    """Fill `grads`, whose keys are Functions and leaves, by one walk through `order`.
+
+    The rules run on arrays, or under `create_graph` on Variables: their text is the same.
+    """
+    look = grads.get
+    take = look if retain_grad else grads.pop
+    for f in order:
+        gy = take(f)
+        if gy is None:
+            continue
+        if create_graph:
+            y, args = _result(f.y, f), f.inputs
+        else:
+            y, args = f.y, f.args
+        if type(f) is not Function:
+            gy, args = f.pull_all(gy, y, args), ()
+        # Written out for two arguments, where unpacking them at each call would cost half as much again.
+        if two := len(args) == 2:
+            a, b = args
+        for _, pull, x in f.edges:
+            g = pull(gy, y, a, b) if two else pull(gy, y, *args)
+            data = x._data
+            kind = type(g)
+            if kind is not type(data) or kind is np.ndarray and (g.shape != data.shape or g.dtype is not data.dtype):
+                g = _fitted(g, data, f)
+                if g is None:
+                    continue
+            target: Any = x.creator
+            if target is None:
+                target = x
+            sofar = look(target)
+            grads[target] = g if sofar is None else sofar + g
+
+
+def _fitted(g: Any, data: Any, f: Function) -> Any:
+    """The gradient `g` in the shape and dtype of the argument `data`; None where there is no gradient.
+
+    Ufuncs broadcast, and this is where that is undone; any other rule must return its argument's own shape. Where
+    dtypes were mixed, each gradient gets the dtype of its argument.
+    """
+    if g is None or data.dtype.kind != "f":
+        return None
+    if not isinstance(g, (*_ARRAYS, Variable)):
+        raise TypeError(f"{f.name}: expected its rule to return an array, got {type(g).__name__}")
+    if isinstance(f.func, np.ufunc) and g.shape != data.shape:
+        g = sum_to(g, data.shape)
+    if g.shape != data.shape:
+        raise ValueError(f"{f.name}: for an input of shape {data.shape} its rule returned a gradient of {g.shape}")
+    if g.dtype != data.dtype:
+        if getattr(f.y, "dtype", None) == data.dtype:
+            raise TypeError(f"{f.name}: for an input of dtype {data.dtype} its rule returned a gradient of {g.dtype}")
+        g = g.astype(data.dtype)
+    return g
+
+
+def _deposit(x: Variable, g: Any, taken: set[int]) -> None:
+    """Add `g` to `x.grad`, as memory that no other gradient shares."""
+    if g is None or x._grad is _NO_GRAPH:
+        return
+    if x._grad is not None:
+        x._grad = x._grad + g
+        return
+    data = _plain(g)
+    if id(data) in taken or data.base is not None:
+        g = +g
+    taken.add(id(data))
+    x._grad = g if isinstance(g, Variable) else _result(g, None, _NO_GRAPH)

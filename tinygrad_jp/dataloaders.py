@@ -1,0 +1,84 @@
+"""Mini-batches of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_jp.datasets import ArrayDataset, Dataset, stack
+from tinygrad_jp.randomness import Rng, generator
+
+__all__ = ["DataLoader"]
+
+
+class DataLoader:
+    """Walk through a data set in mini-batches ``(x, t)`` of NumPy arrays, in a new random order each time.
+
+    Shapes: x is ``(batch_size, ...)`` and t ``(batch_size, ...)``, or None for a data set without labels. The last
+    batch holds what remains, unless `drop_last`.
+
+    `dataset` is a `Dataset`, a pair of arrays ``(X, T)``, or any sequence of examples ``(x, t)``. The order comes from
+    `rng`: a `numpy.random.Generator`, a seed for one, or None for one that `tinygrad_jp.seed` decides. NumPy's global
+    random state is neither read nor changed. Loops over one loader may be left early and may be nested: each has an
+    order of its own.
+
+    >>> from tinygrad_jp import DataLoader, datasets
+    >>> loader = DataLoader(datasets.Digits(), batch_size=100, rng=0)
+    >>> len(loader)
+    15
+    >>> for x, t in loader:
+    ...     pass
+    >>> x.shape, t.shape  # what remains
+    ((37, 64), (37,))
+
+    Raises TypeError or ValueError at once for a batch size that is no positive integer, and where there is no batch.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset | Sequence[Any] | tuple[NDArray[Any], Any],
+        batch_size: int,
+        shuffle: bool = True,
+        *,
+        rng: Rng = None,
+        drop_last: bool = False,
+    ) -> None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
+            raise TypeError(f"DataLoader: expected batch_size to be an int, got {batch_size!r}; divide by //, not by /")
+        if batch_size < 1:
+            raise ValueError(f"DataLoader: expected batch_size >= 1, got {batch_size}; len(dataset) gives one batch")
+        self.dataset = _examples(dataset)
+        self.batch_size, self.shuffle, self.drop_last = int(batch_size), shuffle, drop_last
+        self.rng = generator(rng) if rng is not None else generator().spawn(1)[0]
+        if not len(self.dataset):
+            raise ValueError("DataLoader: expected at least 1 example, got an empty data set; add examples")
+        if not len(self):
+            few = f"{len(self.dataset)} and drop_last=True"
+            raise ValueError(f"DataLoader: expected at least {batch_size} examples, got {few}; lower batch_size")
+
+    def __len__(self) -> int:
+        batches, rest = divmod(len(self.dataset), self.batch_size)
+        return batches + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[tuple[NDArray[Any], Any]]:
+        n = len(self.dataset)
+        order = self.rng.permutation(n) if self.shuffle else np.arange(n)
+        for i in range(len(self)):
+            indices = order[i * self.batch_size : (i + 1) * self.batch_size]
+            data = self.dataset
+            yield data.batch(indices) if isinstance(data, Dataset) else stack([data[j] for j in indices.tolist()])
+
+
+def _examples(dataset: Any) -> Dataset | Sequence[Any]:
+    """Return `dataset` as something that has a length and examples ``(x, t)``."""
+    if isinstance(dataset, tuple) and len(dataset) == 2 and isinstance(dataset[0], np.ndarray):
+        return ArrayDataset(*dataset)
+    if isinstance(dataset, np.ndarray) or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        raise TypeError(
+            "DataLoader: expected a Dataset, a pair of arrays (X, T) or a sequence of examples (x, t), "
+            f"got {type(dataset).__name__}; give (X, None) for data without labels, a list for a generator"
+        )
+    return dataset

@@ -1,0 +1,59 @@
+"""Models: layers that are whole networks."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tinygrad_jp import functions as F
+from tinygrad_jp import layers as L
+from tinygrad_jp.core import Variable
+from tinygrad_jp.graph import plot_dot_graph
+from tinygrad_jp.randomness import Rng, generator
+
+__all__ = ["MLP", "Model", "Sequential"]
+
+
+class Model(L.Layer):
+    """A layer that can draw itself."""
+
+    def plot(self, *inputs: Any, to_file: str | Path = "model.png") -> Path:
+        """Compute the model on `inputs` and write the picture of its graph to `to_file`."""
+        return plot_dot_graph(self.forward(*inputs), verbose=True, to_file=to_file)
+
+
+class Sequential(Model):
+    """Layers and functions, one after the other.
+
+    >>> model = Sequential(L.Linear(10), F.relu, L.Linear(1))
+    >>> model([[1.0, 2.0]]).shape
+    (1, 1)
+    """
+
+    def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        self.layers = layers
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class MLP(Model):
+    """A multilayer perceptron: fully connected layers of the given sizes, with `activation` after each but the last.
+
+    >>> model = MLP((10, 1), activation=F.relu)
+    >>> model([[1.0, 2.0]]).shape
+    (1, 1)
+    """
+
+    def __init__(
+        self, fc_output_sizes: Sequence[int], activation: Callable[[Any], Variable] = F.sigmoid, *, rng: Rng = None
+    ) -> None:
+        self.activation = activation
+        rng = generator(rng) if rng is not None else None
+        self.layers = [L.Linear(size, rng=rng) for size in fc_output_sizes]
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers[:-1]:
+            x = self.activation(layer(x))
+        return self.layers[-1](x)

@@ -1,0 +1,129 @@
+"""A check of derivatives against differences, for the engine's own operations and for yours."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_jp.core import Variable
+from tinygrad_jp.randomness import Rng, generator
+
+__all__ = ["gradient_check"]
+
+Array = np.ndarray[Any, Any]
+
+
+def gradient_check(
+    f: Callable[..., Any],
+    *inputs: Any,
+    order: int = 1,
+    h: float = 1e-5,
+    rtol: float = 1e-5,
+    atol: float = 1e-7,
+    rng: Rng = 0,
+) -> bool:
+    """Check the backward pass of `f` at `inputs` against central differences, to the order asked.
+
+    With a random cotangent w, s(x) = Σ w·f(x) is a number. For each input x and a random direction v, the difference
+    (s(x + h·v) − s(x − h·v)) / 2h must equal Σ v·∂s/∂x, where ∂s/∂x is what `backward()` gives. For order 2 the
+    gradients are checked in turn, as functions of the inputs and of w; and so on.
+
+    f takes Variables and returns one; `inputs` are arrays of floats, lists or numbers. Differences are taken in
+    float64; of a gradient in float32 no more than three digits are asked. h is the step; the two may part by
+    atol + rtol·(their size). Checked as well: the gradient has its input's shape and dtype, and no input is changed.
+
+    Returns True, or raises an AssertionError that names the input, its worst element and both values there.
+
+    >>> gradient_check(np.tanh, [0.5, -2.0], order=2)
+    True
+    >>> from tinygrad_jp import primitive, pullback
+    >>> @primitive
+    ... def cube(x):
+    ...     return x**3
+    >>> @pullback(cube)
+    ... def d_cube(gy, y, x):
+    ...     return gy * 2 * x**2  # 2 for 3
+    >>> gradient_check(cube, [1.0, 2.0])
+    Traceback (most recent call last):
+    ...
+    AssertionError: cube: the gradient by input 0 is wrong at [1]: backward() gives ..., differences give ...
+    """
+    if order < 1:
+        raise ValueError(f"gradient_check: expected an order of at least 1, got {order}")
+    xs = [np.array(x, getattr(x, "dtype", None)) for x in inputs]
+    for i, x in enumerate(xs):
+        if x.dtype.kind != "f":
+            raise TypeError(f"gradient_check: expected floats as input {i}, got {x.dtype}; let f hold what is constant")
+    rng = generator(rng)
+    name = getattr(f, "__name__", repr(f))
+    for k in range(1, order + 1):
+        label = name if k == 1 else f"{name}, derivative of order {k}"
+        w = _check_once(label, f, xs, h, rtol, atol, rng)
+        f, xs = _gradients_of(f), [*xs, w]
+    return True
+
+
+def _check_once(
+    name: str, f: Callable[..., Any], xs: list[Array], h: float, rtol: float, atol: float, rng: np.random.Generator
+) -> Array:
+    """Check one order with a random cotangent, and return that."""
+    y = f(*_leaves(xs))
+    if not isinstance(y, Variable):
+        raise AssertionError(f"{name}: expected f to return a Variable, got {type(y).__name__}; keep .data out of f")
+    w = np.asarray(rng.standard_normal(y.shape), y.dtype)
+    if any(x.dtype != np.float64 for x in xs):
+        rtol, atol = max(rtol, 1e-3), max(atol, 1e-4)
+
+    def slope(i: int, v: Array) -> float:
+        """The difference along v in input i."""
+        ends = []
+        for step in (h, -h):
+            moved = [x.astype(np.float64) + (step * v if j == i else 0) for j, x in enumerate(xs)]
+            ends.append(float(np.sum(w * f(*_leaves(moved)).data)))
+        return (ends[0] - ends[1]) / (2 * h)
+
+    for i, (x, g) in enumerate(zip(xs, _gradients(name, f, xs, w), strict=True)):
+        if g.shape != x.shape or g.dtype != x.dtype:
+            raise AssertionError(f"{name}: input {i} is {x.dtype} {x.shape}, but its gradient {g.dtype} {g.shape}")
+        # No element of the direction is near 0, so that no element of the gradient goes unseen.
+        v = rng.uniform(0.5, 1.5, x.shape) * rng.choice([-1.0, 1.0], x.shape)
+        if not abs(np.sum(v * g) - slope(i, v)) <= atol + rtol * np.sum(np.abs(v * g)):
+            differences = np.array([slope(i, e.reshape(x.shape)) for e in np.eye(x.size)]).reshape(x.shape)
+            worst = np.unravel_index(np.nanargmax(np.nan_to_num(np.abs(g - differences), nan=np.inf)), x.shape)
+            raise AssertionError(
+                f"{name}: the gradient by input {i} is wrong at {list(map(int, worst))}: "
+                f"backward() gives {g[worst]}, differences give {differences[worst]}"
+            )
+    return w
+
+
+def _gradients(name: str, f: Callable[..., Any], xs: list[Array], w: Array) -> list[Array]:
+    """The gradients of Σ w·f by all inputs, from `backward()`."""
+    leaves = _leaves(xs)
+    y = f(*leaves)
+    y.grad = w
+    y.backward()
+    for i, (x, leaf) in enumerate(zip(xs, leaves, strict=True)):
+        if not np.array_equal(x, leaf.data, equal_nan=True):
+            raise AssertionError(f"{name}: input {i} was changed in place; let f and its rule write to copies")
+    return [np.zeros_like(x) if leaf.grad is None else leaf.grad.data for x, leaf in zip(xs, leaves, strict=True)]
+
+
+def _gradients_of(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The gradients of Σ w·f as a function of the inputs and of w, all in one row."""
+
+    def gradients(*inputs: Any) -> Any:
+        *xs, w = inputs
+        y = f(*xs)
+        y.grad = w
+        y.backward(create_graph=True)
+        gxs = [np.zeros_like(x) if x.grad is None else x.grad for x in xs]
+        for x in xs:
+            x.cleargrad()
+        return np.concatenate([np.reshape(gx, -1) for gx in gxs])
+
+    return gradients
+
+
+def _leaves(xs: list[Array]) -> list[Variable]:
+    return [Variable(x.copy()) for x in xs]
