@@ -9,8 +9,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-import tinygrad_jp.functions as F
 import tinygrad_jp as tg
+import tinygrad_jp.functions as F
 from tinygrad_jp import Config, Parameter, Variable, as_variable, no_grad, using_config
 from tinygrad_jp.core import reachable
 
@@ -64,8 +64,8 @@ def test_operators_and_their_reflections(other):
 def test_comparisons_give_plain_arrays():
     x = Variable([1.0, 2.0, 3.0])
     for result, expected in [
-        (x == 2, [0, 1, 0]), (x != 2, [1, 0, 1]), (x < 2, [1, 0, 0]), (x <= 2, [1, 1, 0]), (x > Variable(2.0), [0, 0, 1]),
-        (2 >= x, [1, 1, 0]), (np.array([3.0, 2.0, 1.0]) > x, [1, 0, 0]), (np.isnan(x), [0, 0, 0]),
+        (x == 2, [0, 1, 0]), (x != 2, [1, 0, 1]), (x < 2, [1, 0, 0]), (x <= 2, [1, 1, 0]), (x >= 2, [0, 1, 1]),
+        (x > Variable(2.0), [0, 0, 1]), (np.array([3.0, 2.0, 1.0]) > x, [1, 0, 0]), (np.isnan(x), [0, 0, 0]),
     ]:  # fmt: skip
         assert type(result) is np.ndarray
         np.testing.assert_array_equal(result, np.array(expected, bool))

@@ -26,6 +26,7 @@ from tinygrad_jp.table import (
     check_settings,
     misfit,
     name_of,
+    no_rule,
     plain_name,
 )
 
@@ -257,10 +258,7 @@ class Variable(ArrayMethods):
             return apply(func, *positional, **settings)
         if func in PLAIN:
             return func(*_plain(args), **_plain(kwargs))
-        raise TypeError(
-            f"{name_of(func)}: no rule differentiates it; where no gradient is needed call it on x.data, "
-            f"else enter its derivative with @tinygrad_jp.pullback({name_of(func)})"
-        )
+        raise no_rule(func)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise TypeError("a Variable does not turn into an array silently, its graph would be lost; use .data")
@@ -430,7 +428,7 @@ class Function:
         gxs = gxs if isinstance(gxs, tuple) else (gxs,)
         if len(gxs) != len(self.args):
             raise ValueError(
-                f"{self.name}.backward: expected a gradient for each of {len(self.args)} inputs, got {len(gxs)}"
+                f"{self.name}.backward: expected {len(self.args)} gradients, one per input, got {len(gxs)}"
             )
         return gxs if _recording() else _plain(gxs)
 
@@ -468,7 +466,9 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
     >>> apply(np.sum, Variable([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     variable([4. 6.])
     """
-    pulls = PULLBACKS[func]
+    pulls = PULLBACKS.get(func)
+    if pulls is None:
+        raise no_rule(func)
     if settings:
         check_settings(func, settings)
     data, edges = [], []

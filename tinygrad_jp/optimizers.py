@@ -116,8 +116,7 @@ class Adam(Optimizer):
         super().__init__()
         self.alpha, self.beta1, self.beta2, self.eps = alpha, beta1, beta2, eps
         self.t = 0
-        self.m: dict[Parameter, Array] = {}
-        self.v: dict[Parameter, Array] = {}
+        self.state: dict[Parameter, tuple[Array, Array, Array]] = {}
 
     def update(self) -> None:
         self.t += 1
@@ -125,12 +124,18 @@ class Adam(Optimizer):
 
     def update_one(self, param: Parameter) -> None:
         x, g = param.data, param.grad.data
-        if param not in self.m:
-            self.m[param], self.v[param] = np.zeros_like(x), np.zeros_like(x)
-        m, v = self.m[param], self.v[param]
-        m += (1 - self.beta1) * (g - m)
-        v += (1 - self.beta2) * (g * g - v)
-        step = np.sqrt(v / (1 - self.beta2**self.t))
+        if param not in self.state:
+            self.state[param] = (np.zeros_like(x), np.zeros_like(x), np.empty_like(x))
+        m, v, step = self.state[param]
+        np.subtract(g, m, out=step)
+        step *= 1 - self.beta1
+        m += step
+        np.multiply(g, g, out=step)
+        step -= v
+        step *= 1 - self.beta2
+        v += step
+        np.divide(v, 1 - self.beta2**self.t, out=step)
+        np.sqrt(step, out=step)
         step += self.eps
         np.divide(m, step, out=step)
         step *= self.alpha / (1 - self.beta1**self.t)

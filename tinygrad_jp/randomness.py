@@ -1,10 +1,13 @@
 """Where random numbers come from: an argument `rng`, or one default that `seed` makes reproducible."""
 
+from typing import TypeAlias
+
 import numpy as np
 
-Rng = np.random.Generator | int | None
+# Quoted, and the default is made at its first use: NumPy loads its generators only when they are named.
+Rng: TypeAlias = "np.random.Generator | int | None"
 
-_default = np.random.default_rng()
+_default: "np.random.Generator | None" = None
 
 
 def seed(n: int) -> None:
@@ -20,6 +23,11 @@ def seed(n: int) -> None:
     _default = np.random.default_rng(n)
 
 
-def generator(rng: Rng = None) -> np.random.Generator:
+def generator(rng: Rng = None) -> "np.random.Generator":
     """The generator that `rng` stands for: itself, a new one from a seed, or the default."""
-    return _default if rng is None else np.random.default_rng(rng)
+    global _default
+    if rng is not None:
+        return np.random.default_rng(rng)
+    if _default is None:
+        _default = np.random.default_rng()
+    return _default

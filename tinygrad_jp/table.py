@@ -143,6 +143,14 @@ def plain_name(func: Any) -> str:
     return str(func.__name__).strip("_")
 
 
+def no_rule(func: Any) -> TypeError:
+    """An error for a function that the table does not know."""
+    return TypeError(
+        f"{name_of(func)}: no rule differentiates it; where no gradient is needed call it on x.data, "
+        f"else enter its derivative with @tinygrad_jp.pullback({name_of(func)})"
+    )
+
+
 def misfit(func: Any, args: Any, error: ValueError) -> ValueError:
     """An error that names the function, the shapes that do not fit, and what would."""
     shapes = " and ".join(str(np.shape(a)) for a in args if isinstance(a, np.ndarray | np.generic | float | int))

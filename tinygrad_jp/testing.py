@@ -64,7 +64,7 @@ def gradient_check(
 
 
 def _check_once(
-    name: str, f: Callable[..., Any], xs: list[Array], h: float, rtol: float, atol: float, rng: np.random.Generator
+    name: str, f: Callable[..., Any], xs: list[Array], h: float, rtol: float, atol: float, rng: "np.random.Generator"
 ) -> Array:
     """Check one order with a random cotangent, and return that."""
     y = f(*_leaves(xs))

@@ -1,11 +1,77 @@
-"""Time in turns, memory in processes of their own."""
+"""Time in turns, in one process; memory in a process for each peer.
+
+`python -m tests.benchmarks.timing WORK PEER` prints the MB that steps of a work need above its data.
+"""
 
 import os
+import random
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks.peers import load
+from tests.benchmarks.works import WORKS, able
+
+TURN = 0.005  # seconds
+PAUSE = 0.05  # seconds, after which the threads that wait for work have stopped spinning
+SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+STATUS = Path("/proc/self/status")
 
 
 def threads():
-    """How many threads NumPy's BLAS takes: what the environment says, else as many as there are cores for us."""
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        if os.environ.get(name):
-            return int(os.environ[name])
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    """How many threads NumPy's BLAS takes: what the environment says, else one for each core that we may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return next((int(os.environ[name]) for name in SETTINGS if os.environ.get(name)), cores)
+
+
+def turn(steps, problem, repeats=1):
+    """Seconds a step, from fresh weights, after one step untimed."""
+    training = steps(**problem)
+    next(training)
+    if threads() > 1:
+        time.sleep(PAUSE)
+    start = time.perf_counter()
+    for _ in range(repeats):
+        next(training)
+    return (time.perf_counter() - start) / repeats
+
+
+def medians(work, peers, seconds, rounds):
+    """The median seconds a step of each peer, over as many rounds as `seconds` allow, but `rounds` at least."""
+    problem, peers = WORKS[work].problem(), able(work, peers)
+    repeats = {peer: max(1, round(TURN / turn(steps, problem))) for peer, steps in peers.items()}
+    times = {peer: [] for peer in peers}
+    order, shuffle = list(peers), random.Random(0).shuffle
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times[order[0]]) < rounds:
+        shuffle(order)
+        for peer in order:
+            times[peer].append(turn(peers[peer], problem, repeats[peer]))
+    return {peer: median(ts) for peer, ts in times.items()}
+
+
+def peak():
+    """The largest resident memory of this process so far, in MB; `getrusage` would count that of its parent too."""
+    return int(re.search(r"VmHWM:\s*(\d+)", STATUS.read_text())[1]) / 1024
+
+
+def growth(work, peer):
+    """The MB by which steps raise the peak, once a step on 100 rows has loaded what is loaded at first use."""
+    steps, problem = able(work, {peer: load(peer)})[peer], WORKS[work].problem()
+    turn(steps, problem | {"x": problem["x"][:100], "t": problem["t"][:100]})
+    before = peak()
+    turn(steps, problem, 2)
+    return peak() - before
+
+
+def memory(work, peers):
+    """The `growth` of each peer, in a process of its own; none where the system does not tell."""
+    command = [sys.executable, "-m", "tests.benchmarks.timing", work]
+    return {peer: float(subprocess.check_output([*command, peer])) for peer in able(work, peers) if STATUS.exists()}
+
+
+if __name__ == "__main__":
+    print(growth(*sys.argv[1:]))

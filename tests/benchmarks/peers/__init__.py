@@ -1,8 +1,7 @@
-"""The peers, a module each.
+"""The peers, a module each; its table `STEPS` names a generator function for each kind of work that it can do.
 
-Its table `WORKS` names for each work it can do a function. That takes what `works.WORKS` prepares, which it must not
-change, and returns two functions: `step()` does one training step and returns the loss, `look()` returns the arrays
-to be compared after a step: the gradients, or where those are given the weights.
+The arguments are what `works.WORKS` prepares, and must not be changed. Each `next` does one training step and yields
+the loss, a number, and the arrays to be compared: the gradients, or the weights where the gradients are given.
 """
 
 import importlib
@@ -12,12 +11,11 @@ PEERS = ("tinygrad_jp", "hand", "torch", "micrograd", "autograd", "dezero")
 
 
 def load(peer):
-    """The works of a peer; none if it is not installed."""
+    """The table of a peer; None if the library is not installed."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module(f"{__name__}.{peer}").WORKS
+        with warnings.catch_warnings(action="ignore"):
+            return importlib.import_module(f"{__name__}.{peer}").STEPS
     except ModuleNotFoundError as error:
         if error.name != peer:
             raise
-        return {}
+        return None

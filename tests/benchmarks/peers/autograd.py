@@ -1,4 +1,4 @@
-"""autograd (HIPS): NumPy with gradients; networks and updates are the user's own."""
+"""autograd (HIPS): NumPy with gradients; layers, losses and updates are its user's own."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ def softmax_cross_entropy(y, t):
 
 
 def mlp(loss_function, x, t, weights, lr):
-    weights, grads = [w.copy() for w in weights], []
+    weights = [w.copy() for w in weights]
 
     @value_and_grad
     def forward(weights):
@@ -25,19 +25,14 @@ def mlp(loss_function, x, t, weights, lr):
             y = np.maximum(y @ W + b, 0)
         return loss_function(y @ weights[-2] + weights[-1], t)
 
-    def step():
-        nonlocal grads
+    while True:
         loss, grads = forward(weights)
         for w, g in zip(weights, grads, strict=True):
             w -= lr * g
-        return loss
-
-    return step, lambda: grads
+        yield float(loss), grads
 
 
 def chain(x):
-    gx = None
-
     @value_and_grad
     def forward(x):
         y = x
@@ -45,17 +40,13 @@ def chain(x):
             y = y * 0.999 + x
         return y
 
-    def step():
-        nonlocal gx
+    while True:
         y, gx = forward(x)
-        return y
-
-    return step, lambda: [gx]
+        yield float(y), [gx]
 
 
-WORKS = {
-    "tiny10": partial(mlp, mean_squared_error),
-    "mlp100": partial(mlp, softmax_cross_entropy),
-    "mlp60000": partial(mlp, softmax_cross_entropy),
+STEPS = {
+    "regression": partial(mlp, mean_squared_error),
+    "classification": partial(mlp, softmax_cross_entropy),
     "chain": chain,
 }

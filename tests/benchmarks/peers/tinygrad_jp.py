@@ -1,61 +1,59 @@
-"""tinygrad_jp, as its users write it."""
+"""tinygrad_jp, as its users write it: which is as DeZero's write it too, so `peers.dezero` runs these very lines."""
 
 from functools import partial
 
-import tinygrad_jp.functions as F
-from tinygrad_jp import Parameter, Variable, optimizers
-from tinygrad_jp.layers import Layer
-from tinygrad_jp.models import MLP
+import numpy as np
+
+import tinygrad_jp
 
 
-def mlp(loss_function, x, t, weights, lr):
-    model = MLP([W.shape[1] for W in weights[::2]], activation=F.relu)
+def mlp(dz, loss_name, x, t, weights, lr):
+    F = dz.functions
+    loss_function = getattr(F, loss_name)
+    model = dz.models.MLP([W.shape[1] for W in weights[::2]], activation=F.relu)
     for layer, W, b in zip(model.layers, weights[::2], weights[1::2], strict=True):
         layer.W.data, layer.b.data = W.copy(), b.copy()
-    optimizer = optimizers.SGD(lr).setup(model)
-
-    def step():
+    optimizer = dz.optimizers.SGD(lr).setup(model)
+    while True:
         loss = loss_function(model(x), t)
         model.cleargrads()
         loss.backward()
         optimizer.update()
-        return loss
-
-    return step, lambda: [p.grad.data for p in model.params()]
+        yield float(loss.data), (p.grad.data for layer in model.layers for p in (layer.W, layer.b))
 
 
-def chain(x):
-    x = Variable(x)
-
-    def step():
+def chain(dz, x):
+    x = dz.Variable(np.array(x))
+    while True:
         y = x
         for _ in range(1000):
             y = y * 0.999 + x
         x.cleargrad()
         y.backward()
-        return y
-
-    return step, lambda: [x.grad.data]
+        yield float(y.data), [x.grad.data]
 
 
-def adam(weights, grads, lr):
-    model = Layer()
-    model.weights = [Parameter(w.copy()) for w in weights]
-    for p, g in zip(model.weights, grads, strict=True):
-        p.grad = Variable(g)
-    optimizer = optimizers.Adam(lr).setup(model)
-
-    def step():
+def adam(dz, weights, grads, lr):
+    model = dz.Layer()
+    for i, (w, g) in enumerate(zip(weights, grads, strict=True)):
+        p = dz.Parameter(w.copy())
+        p.grad = dz.Variable(g)
+        setattr(model, f"p{i}", p)
+    params = [getattr(model, f"p{i}") for i in range(len(weights))]
+    optimizer = dz.optimizers.Adam(lr).setup(model)
+    while True:
         optimizer.update()
-        return 0
-
-    return step, lambda: [p.data for p in model.weights]
+        yield 0, (p.data for p in params)
 
 
-WORKS = {
-    "tiny10": partial(mlp, F.mean_squared_error),
-    "mlp100": partial(mlp, F.softmax_cross_entropy),
-    "mlp60000": partial(mlp, F.softmax_cross_entropy),
-    "chain": chain,
-    "adam90k": adam,
-}
+def steps(dz):
+    """The table `STEPS` of a library that is used as DeZero is."""
+    return {
+        "regression": partial(mlp, dz, "mean_squared_error"),
+        "classification": partial(mlp, dz, "softmax_cross_entropy"),
+        "chain": partial(chain, dz),
+        "adam": partial(adam, dz),
+    }
+
+
+STEPS = steps(tinygrad_jp)

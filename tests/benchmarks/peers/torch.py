@@ -19,29 +19,23 @@ def mlp(loss_function, x, t, weights, lr):
         layers += [layer, nn.ReLU()]
     model = nn.Sequential(*layers[:-1])
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-
-    def step():
+    while True:
         loss = loss_function(model(x), t)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return loss
-
-    return step, lambda: [p.grad.numpy().T for p in model.parameters()]
+        yield loss.item(), (p.grad.numpy().T for p in model.parameters())
 
 
 def chain(x):
     x = torch.tensor(x, requires_grad=True)
-
-    def step():
+    while True:
         y = x
         for _ in range(1000):
             y = y * 0.999 + x
         x.grad = None
         y.backward()
-        return y
-
-    return step, lambda: [x.grad.numpy()]
+        yield y.item(), [x.grad.numpy()]
 
 
 def adam(weights, grads, lr):
@@ -49,18 +43,14 @@ def adam(weights, grads, lr):
     for p, g in zip(params, grads, strict=True):
         p.grad = torch.tensor(g)
     optimizer = torch.optim.Adam(params, lr=lr)
-
-    def step():
+    while True:
         optimizer.step()
-        return 0
-
-    return step, lambda: [p.detach().numpy() for p in params]
+        yield 0, (p.detach().numpy() for p in params)
 
 
-WORKS = {
-    "tiny10": partial(mlp, nn.functional.mse_loss),
-    "mlp100": partial(mlp, nn.functional.cross_entropy),
-    "mlp60000": partial(mlp, nn.functional.cross_entropy),
+STEPS = {
+    "regression": partial(mlp, nn.functional.mse_loss),
+    "classification": partial(mlp, nn.functional.cross_entropy),
     "chain": chain,
-    "adam90k": adam,
+    "adam": adam,
 }

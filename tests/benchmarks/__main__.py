@@ -1,0 +1,98 @@
+"""The command: check, time, print."""
+
+import argparse
+import os
+import platform
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+import tests.benchmarks
+from tests.benchmarks.peers import PEERS, load
+from tests.benchmarks.timing import SETTINGS, medians, memory, threads
+from tests.benchmarks.works import WORKS, differences
+
+OURS = "tinygrad_jp"
+
+
+def options():
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks",
+        description=tests.benchmarks.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--work", nargs="+", metavar="NAME", choices=WORKS, default=list(WORKS), help="only these works"
+    )
+    parser.add_argument("--peer", nargs="+", metavar="NAME", choices=PEERS, default=PEERS, help="only these peers")
+    parser.add_argument("--quick", action="store_true", help="one second for each work: good for a first look")
+    parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
+    parser.add_argument("--list", action="store_true", help="print the works and the peers, and stop")
+    return parser.parse_args()
+
+
+def named(peer):
+    """The peer with its version, where it has one."""
+    try:
+        return f"{peer} {version(peer)}"
+    except PackageNotFoundError:
+        return peer
+
+
+def machine():
+    """What the numbers depend on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    cpu = re.search(r"model name\s*:\s*(.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    told = [f"{name}={os.environ[name]}" for name in SETTINGS if os.environ.get(name)]
+    yield f"{cpu[1] if cpu else platform.processor()}, {os.cpu_count()} cores, {platform.system()}"
+    yield f"Python {platform.python_version()}, NumPy {np.__version__}, {blas['name']} {blas['version']}"
+    yield f"Threads: {threads()} ({' '.join(told) or 'nothing set in the environment'})"
+
+
+def cell(x, ours):
+    """A number of three digits, and in brackets how many of it ours is."""
+    if x is None:
+        return "-"
+    digits = np.format_float_positional(x, precision=3, fractional=False, trim="-")
+    return digits if x is ours else f"{digits} ({ours / x:.2f})"
+
+
+def table(rows, markdown):
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lines = [[f"{c:>{n}}" if i else f"{c:<{n}}" for i, (c, n) in enumerate(zip(r, widths, strict=True))] for r in rows]
+    if markdown:
+        lines.insert(1, ["-" * (n - 1) + "-:"[i > 0] for i, n in enumerate(widths)])
+    return [f"| {' | '.join(line)} |" if markdown else "   ".join(line) for line in lines]
+
+
+def main():
+    args = options()
+    peers = {peer: steps for peer in PEERS if (steps := load(peer))}
+    if args.list:
+        print(*(f"{name:12}{work.about}" for name, work in WORKS.items()), "", sep="\n")
+        print(*(named(peer) if peer in peers else f"{peer}: not installed" for peer in PEERS), sep="\n")
+        return
+    chosen = {peer: steps for peer, steps in peers.items() if peer in (OURS, *args.peer)}
+    for work in args.work:
+        print(f"{work}: comparing results", file=sys.stderr)
+        if wrong := list(differences(work, {"hand": peers["hand"]} | chosen)):
+            sys.exit("\n".join(["The peers do not compute the same, so nothing is timed.", *wrong]))
+    measured = {}
+    for work in args.work:
+        print(f"{work}: timing", file=sys.stderr)
+        seconds = medians(work, chosen, *((1, 3) if args.quick else (10, 15)))
+        measured[f"{work}, ms"] = {peer: 1e3 * s for peer, s in seconds.items()}
+        if work == "mlp60000":
+            measured[f"{work}, MB"] = memory(work, chosen)
+    rows = [
+        [title, *(cell(values.get(peer), values.get(OURS)) for peer in chosen)] for title, values in measured.items()
+    ]
+    print(*machine(), ", ".join(map(named, chosen)), "", *table([["", *chosen], *rows], args.markdown), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""The benchmark is worth something only while all peers compute the same."""
+
+import pytest
+
+from tests.benchmarks.peers import PEERS, load
+from tests.benchmarks.works import WORKS, differences
+
+QUICK = [work for work in WORKS if work != "mlp60000"]
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_computes_what_is_computed_by_hand(peer):
+    steps = load(peer) or pytest.skip(f"{peer} is not installed")
+    assert not [d for work in QUICK for d in differences(work, {"hand": load("hand"), peer: steps})]
+
+
+@pytest.mark.parametrize("work", QUICK)
+def test_a_wrong_gradient_is_seen(work):
+    def slightly_wrong(**problem):
+        for loss, (*arrays, last) in load("hand")[WORKS[work].steps](**problem):
+            yield loss, [*arrays, last * 1.001]
+
+    (message,) = differences(work, {"hand": load("hand"), "wrong": {WORKS[work].steps: slightly_wrong}})
+    assert message.startswith(f"{work}: wrong does not compute what hand does")

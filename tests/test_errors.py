@@ -1,0 +1,168 @@
+"""What a mistake is answered with: each message says what was expected, what came, and the remedy."""
+
+import re
+
+import numpy as np
+import pytest
+
+import tinygrad_jp.functions as F
+import tinygrad_jp.layers as L
+from tinygrad_jp import Function, Layer, Parameter, Variable, models, no_grad, optimizers, primitive
+
+
+class Twice(Function):
+    def forward(self, x):
+        return 2 * x
+
+    def backward(self, gy):
+        return 2 * gy
+
+
+class WrongShape(Twice):
+    def backward(self, gy):
+        return (2 * gy).sum()
+
+
+class WrongCount(Twice):
+    def backward(self, gy):
+        return gy, gy
+
+
+class WrongKind(Twice):
+    def backward(self, gy):
+        return 2.0
+
+
+class NoForward(Function):
+    pass
+
+
+class NoBackward(Function):
+    def forward(self, x):
+        return x
+
+
+def v(*shape):
+    return Variable(np.ones(shape))
+
+
+def twice_used():
+    f = Twice()
+    return f(f(v(2)))
+
+
+def int_backward():
+    Variable([1, 2]).backward()
+
+
+def no_graph():
+    with no_grad():
+        y = v(2) * 2
+    y.backward()
+
+
+def gradient_of_a_gradient():
+    x = Variable(2.0)
+    (x**3).backward()
+    x.grad.backward()
+
+
+def in_place_on_an_array():
+    a = np.ones(2)
+    a += v(2)
+
+
+def assign():
+    v(2)[0] = 1.0
+
+
+def grad_of_wrong_shape():
+    x = v(2)
+    x.grad = np.ones(3)
+
+
+@primitive
+def unknown(x):
+    return x
+
+
+model = models.MLP((3, 2))
+model(np.ones((1, 4), np.float32))
+
+ERRORS = [
+    # Data
+    (lambda: Variable("text"), TypeError, "expected an array, a list or a number (floats, integers or booleans), got str"),
+    (lambda: Variable(None), TypeError, "got NoneType of dtype object; convert it to numbers first"),
+    (lambda: Variable({"a": 1}), TypeError, "got dict of dtype object"),
+    (lambda: Variable(1 + 2j), TypeError, "got complex of dtype complex128"),
+    (lambda: Variable([[1.0], [1.0, 2.0]]), TypeError, "Variable: the data do not form an array"),
+    (lambda: Variable(v(2)), TypeError, "got a Variable; use as_variable(x) or x.data"),
+    (lambda: setattr(v(2), "data", "text"), TypeError, "expected an array, a list or a number"),
+    (lambda: np.asarray(v(2)), TypeError, "a Variable does not turn into an array silently, its graph would be lost; use .data"),
+    (lambda: np.array([v(2), v(2)]), TypeError, "use .data"),
+    (lambda: Variable([v(2), v(2)]), TypeError, "use .data"),
+    # Operators
+    (lambda: v(2) + "text", TypeError, "unsupported operand type(s) for +: 'Variable' and 'str'"),
+    (lambda: None * v(2), TypeError, "unsupported operand type(s) for *: 'NoneType' and 'Variable'"),
+    (lambda: v(2, 3) + v(2), ValueError, "np.add: the shapes (2, 3) and (2,) do not fit: aligned at their last axes"),
+    (lambda: v(2, 3) @ v(2, 3), ValueError, "np.matmul: the shapes (2, 3) and (2, 3) do not fit: the last axis of the first"),
+    (lambda: v(2, 3) @ np.ones((4, 5)), ValueError, "transpose or reshape one"),
+    (lambda: v() @ v(2), ValueError, "np.matmul: the shapes () and (2,) do not fit"),
+    (lambda: np.dot(v(2), v(2, 2, 2)), ValueError, "np.dot: expected a second argument of at most 2 axes, got 3; use np.matmul"),
+    (lambda: v(2)[5], IndexError, "index 5 is out of bounds for axis 0 with size 2"),
+    (lambda: v(2)[0.5], IndexError, "only integers, slices"),
+    (assign, TypeError, "a Variable cannot be assigned into"),
+    (in_place_on_an_array, TypeError, "np.add: out= and a += v on an array a lose the graph; write a = a + v"),
+    (lambda: bool(v(2)), ValueError, "the truth of a Variable of shape (2,) is ambiguous; use .all() or .any()"),
+    (lambda: len(v()), TypeError, "unsized object"),
+    (lambda: list(v()), TypeError, "unsized object"),
+    (lambda: float(v(2)), TypeError, "only 0-dimensional arrays can be converted"),
+    # NumPy functions
+    (lambda: np.linalg.svd(v(2, 2)), TypeError, "np.linalg.svd: no rule differentiates it; where no gradient is needed call it"),
+    (lambda: np.linalg.svd(v(2, 2)), TypeError, "else enter its derivative with @tinygrad_jp.pullback(np.linalg.svd)"),
+    (lambda: np.bitwise_and(v(2), 1), TypeError, "np.bitwise_and: no rule differentiates it"),
+    (lambda: np.add.reduce(v(2)), TypeError, "np.add.reduce has no rule; use np.sum, np.max or the like"),
+    (lambda: np.sum(v(2), where=[True, False]), TypeError, "np.sum: its rule does not support where=; it supports axis, keepdims"),
+    (lambda: np.sum(v(2), 0, np.float32), TypeError, "np.sum: its rule does not support dtype="),
+    (lambda: np.exp(v(2), dtype=np.float32), TypeError, "np.exp: its rule does not support dtype=; call it without"),
+    (lambda: np.exp(v(2), out=np.ones(2)), TypeError, "np.exp: out= and a += v on an array a lose the graph"),
+    (lambda: np.sum(v(2), axis=1), ValueError, "axis 1 is out of bounds for array of dimension 1"),
+    (lambda: np.reshape(v(2, 3), (4, 2)), ValueError, "np.reshape of (2, 3): cannot reshape array of size 6 into shape (4,2)"),
+    (lambda: np.concatenate([v(2, 2), v(3, 3)]), ValueError, "concatenate of (2, 2) and (3, 3): all the input array dim"),
+    (lambda: np.reshape(v(2, 3), (3, 2), order="F"), TypeError, "np.reshape: its rule does not support order="),
+    (lambda: unknown(v(2)), TypeError, "unknown: no rule differentiates it"),
+    # The backward pass
+    (int_backward, TypeError, "backward: expected a Variable of floats, got int64; use .astype(float)"),
+    (no_graph, RuntimeError, "backward: no graph leads to this Variable"),
+    (gradient_of_a_gradient, RuntimeError, "as a gradient without backward(create_graph=True)"),
+    (grad_of_wrong_shape, ValueError, "grad: expected the shape (2,) of the data, got (3,)"),
+    # Functions of the user's own
+    (lambda: WrongShape()(v(2)).backward(), ValueError, "WrongShape: for an input of shape (2,) its rule returned a gradient of ()"),
+    (lambda: WrongCount()(v(2)).backward(), ValueError, "WrongCount.backward: expected 1 gradients, one per input, got 2"),
+    (lambda: WrongKind()(v(2)).backward(), TypeError, "WrongKind: expected its rule to return an array, got float"),
+    (lambda: NoForward()(v(2)), NotImplementedError, "NoForward: write forward(self, x), which takes and returns arrays"),
+    (lambda: NoBackward()(v(2)).backward(), NotImplementedError, "NoBackward: write backward(self, gy)"),
+    (twice_used, RuntimeError, "Twice: this instance has been applied; make a new one for each call: Twice()(x)"),
+    # Functions of networks
+    (lambda: F.mean_squared_error(v(4, 1), v(4)), ValueError, "mean_squared_error: expected two arguments of one shape, got (4, 1)"),
+    (lambda: F.softmax_cross_entropy(v(2, 3), [0, 3]), ValueError, "softmax_cross_entropy: expected labels from 0 to 2, got 0 to 3"),
+    (lambda: F.softmax_cross_entropy(v(2, 3), [-1, 0]), ValueError, "expected labels from 0 to 2, got -1 to 0"),
+    (lambda: F.softmax_cross_entropy(v(2, 3), [0.0, 1.0]), TypeError, "expected integer labels, got float64; use t.astype(int)"),
+    (lambda: F.softmax_cross_entropy(v(2, 3), [[0], [1]]), ValueError, "expected x of shape (N, C) and N > 0 labels (N,), got (2, 3)"),
+    (lambda: F.accuracy(v(2, 3), [0, 7]), ValueError, "accuracy: expected labels from 0 to 2, got 0 to 7"),
+    (lambda: F.dropout(v(2), 1.0), ValueError, "dropout: expected a ratio of at least 0 and below 1, got 1.0"),
+    (lambda: F.linear(v(2, 3), v(4, 5)), ValueError, "linear of (2, 3) and (4, 5)"),
+    # Layers, models, optimizers
+    (lambda: model(np.ones((1, 28, 28))), ValueError, "Linear: expected x of shape (..., 4), got (1, 28, 28); flatten each example"),
+    (lambda: model(np.float32(1)), ValueError, "Linear: expected x of shape (..., 4), got ()"),
+    (lambda: Layer()(1), NotImplementedError, "Layer: write forward(self, x)"),
+    (lambda: optimizers.SGD().update(), RuntimeError, "SGD: no model to update; call setup(model) first"),
+    (lambda: optimizers.SGD().setup(L.Linear(1, in_size=1)).update(), RuntimeError, "SGD: no parameter has a gradient; call loss.backward()"),
+    (lambda: optimizers.SGD().setup(Parameter(1.0)), TypeError, "setup: expected a model or a layer, got Parameter"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mistake", "kind", "message"), ERRORS, ids=lambda x: x if isinstance(x, str) else "")
+def test_a_mistake_is_answered(mistake, kind, message):
+    with pytest.raises(kind, match=re.escape(message)):
+        mistake()

