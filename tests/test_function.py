@@ -58,6 +58,8 @@ def test_several_outputs():
 
     assert gradient_check(f, [1.0, 2.0], [3.0, 0.5], order=2)
     assert gradient_check(lambda a, b: SumAndProduct()(a, b)[1], [1.0, 2.0], [3.0, 0.5], order=2)
+    s, _ = SumAndProduct()(Variable(1.0), Variable(2.0))
+    assert [float(y()) for y in s.creator.inputs[0].creator.outputs] == [3.0, 2.0]
 
 
 def test_what_the_graph_tells():

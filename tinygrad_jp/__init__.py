@@ -9,7 +9,7 @@
 variable([0.63970001 0.13621869])
 """
 
-from tinygrad_jp import calculus, datasets, functions, layers, models, optimizers
+from tinygrad_jp import calculus, datasets, functions, layers, linear_algebra, models, optimizers
 from tinygrad_jp.core import Function, Parameter, Variable, apply, as_variable, primitive
 from tinygrad_jp.dataloaders import DataLoader
 from tinygrad_jp.graph import get_dot_graph, plot_dot_graph
@@ -42,6 +42,7 @@ __all__ = [
     "get_dot_graph",
     "gradient_check",
     "layers",
+    "linear_algebra",
     "models",
     "no_grad",
     "optimizers",

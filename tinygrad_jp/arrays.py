@@ -3,6 +3,7 @@
 Because each is written in calls that `Variable` records, most of them run on arrays and on Variables alike.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,15 +31,24 @@ def sum_to(x: Any, shape: Shape) -> Any:
     return np.reshape(y, shape) if lead else y
 
 
+def normalized(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes that `axis` stands for, counted from the first.
+
+    >>> normalized((0, -1), ndim=3), normalized(None, ndim=2)
+    ((0, 2), (0, 1))
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(i % ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
+
+
 def kept(shape: Shape, axis: Axis) -> Shape:
     """The shape that a reduction of `shape` over `axis` leaves with `keepdims=True`.
 
     >>> kept((2, 3, 4), axis=(0, -1))
     (1, 3, 1)
     """
-    if axis is None:
-        return (1,) * len(shape)
-    axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
+    axes = normalized(axis, len(shape))
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
@@ -48,10 +58,7 @@ def count(shape: Shape, axis: Axis) -> int:
     >>> count((2, 3, 4), axis=(0, -1))
     8
     """
-    n = 1
-    for size, left in zip(shape, kept(shape, axis), strict=True):
-        n *= size if left == 1 else 1
-    return n
+    return math.prod(shape[i] for i in normalized(axis, len(shape)))
 
 
 def astype(x: Any, dtype: Any) -> Any:

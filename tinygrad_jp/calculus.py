@@ -13,11 +13,18 @@ from typing import Any
 import numpy
 
 from tinygrad_jp import arrays
-from tinygrad_jp.arrays import Axis, Shape, count, kept, sum_to
+from tinygrad_jp.arrays import Axis, Shape, count, kept, normalized, sum_to
 from tinygrad_jp.core import apply, primitive
 from tinygrad_jp.table import PLAIN, PULLBACKS, Together, composition, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+
+
+def per(a: Any, b: Any) -> Any:
+    """a / b, and 0 where b is 0."""
+    zero = b == 0
+    return np.where(zero, 0, a) / np.where(zero, 1, b)
+
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Element by element
@@ -52,14 +59,15 @@ PULLBACKS |= {
     np.arcsinh: lambda gy, y, x: gy / np.hypot(1, x),
     np.arccosh: lambda gy, y, x: gy / np.sqrt(x * x - 1),
     np.arctanh: lambda gy, y, x: gy / (1 - x * x),
-    np.hypot: (lambda gy, y, a, b: gy * a / y, lambda gy, y, a, b: gy * b / y),
     np.arctan2: (
         lambda gy, y, a, b: gy * b / (a * a + b * b),
         lambda gy, y, a, b: -gy * a / (a * a + b * b),
     ),
     np.logaddexp: (lambda gy, y, a, b: gy * np.exp(a - y), lambda gy, y, a, b: gy * np.exp(b - y)),
-    # Kinks: the slope of |x| at 0 is 0; where a and b are equal, the larger and the smaller, each gets half.
+    # Kinks: the slope of |x| and of hypot at 0 is 0; of a and b that are equal, each has half of the larger's slope.
+    np.hypot: (lambda gy, y, a, b: gy * per(a, y), lambda gy, y, a, b: gy * per(b, y)),
     np.absolute: lambda gy, y, x: gy * np.sign(x),
+    np.fabs: lambda gy, y, x: gy * np.sign(x),
     np.maximum: (
         lambda gy, y, a, b: gy * (a > b) + gy * (a == b) / 2,
         lambda gy, y, a, b: gy * (b > a) + gy * (a == b) / 2,
@@ -135,38 +143,59 @@ def d_max(gy: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) ->
     return np.reshape(gy, shape) * hit / hit.sum(axis=axis, keepdims=True, dtype=x.dtype)
 
 
-PULLBACKS[np.min] = d_max
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Products of matrices
+PULLBACKS |= {np.min: d_max, np.amax: d_max, np.amin: d_max}
 
 
-def d_matmul_a(gy: Any, y: Any, a: Any, b: Any) -> Any:
-    if b.ndim == 1:
-        return np.expand_dims(gy, -1) * b
-    if a.ndim == 1:
-        return (b @ np.expand_dims(gy, -1)).squeeze(-1)
-    return gy @ b.swapaxes(-1, -2)
+@pullback(np.var)
+def d_var(gy: Any, y: Any, x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """Twice the deviation from the mean, over the degrees of freedom; that of the mean itself cancels out."""
+    gy = gy * (2 / (count(x.shape, axis) - ddof))
+    return np.reshape(gy, kept(x.shape, axis)) * (x - x.mean(axis=axis, keepdims=True))
 
 
-def d_matmul_b(gy: Any, y: Any, a: Any, b: Any) -> Any:
-    if a.ndim == 1:
-        return np.expand_dims(a, -1) * np.expand_dims(gy, -2) if b.ndim > 1 else gy * a
-    if b.ndim == 1:
-        return (a.swapaxes(-1, -2) @ np.expand_dims(gy, -1)).squeeze(-1)
-    return a.swapaxes(-1, -2) @ gy
+@pullback(np.std)
+def d_std(gy: Any, y: Any, x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """Half that of the variance, over the deviation; 0 where all is constant."""
+    return d_var(per(gy, 2 * y), y, x, axis, ddof, keepdims)
 
 
-PULLBACKS[np.matmul] = (d_matmul_a, d_matmul_b)
+@pullback(np.cumsum)
+def d_cumsum(gy: Any, y: Any, x: Any, axis: int | None = None) -> Any:
+    """An element adds to every sum from its own place on."""
+    along = 0 if axis is None else axis
+    return np.reshape(np.flip(np.cumsum(np.flip(gy, along), along), along), x.shape)
 
 
-@composition(np.dot)
-def dot(a: Any, b: Any) -> Any:
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return apply(np.multiply, a, b)
-    if np.ndim(b) > 2:
-        raise ValueError(f"np.dot: expected a second argument of at most 2 axes, got {np.ndim(b)}; use np.matmul")
-    return apply(np.matmul, a, b)
+@composition(np.prod)
+def prod(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """By halves: a tree of products, whose derivatives are right at zeros too."""
+    axes = normalized(axis, a.ndim)
+    rest = [n for i, n in enumerate(a.shape) if i not in axes]
+    x = np.reshape(np.moveaxis(a, axes, range(len(axes))), (count(a.shape, axis), *rest))
+    while len(x) > 1:
+        half = len(x) // 2
+        pairs = x[:half] * x[half : 2 * half]
+        x = np.concatenate([pairs, x[2 * half :]]) if len(x) % 2 else pairs
+    y = x[0] if len(x) else np.sum(x, axis=0) + 1  # The product of nothing is 1.
+    return np.reshape(y, kept(a.shape, axis)) if keepdims else y
+
+
+@composition(np.average)
+def average(a: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+    if weights is None:
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    if np.shape(weights) != np.shape(a):
+        weights = np.reshape(weights, [n if i == axis else 1 for i, n in enumerate(np.shape(a))])
+    total = np.sum(np.broadcast_to(weights, np.shape(a)), axis=axis, keepdims=keepdims)
+    return np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+
+
+@composition(np.sort)
+def sort(a: Any, axis: int | None = -1) -> Any:
+    """Each element carries its gradient back to where it came from."""
+    if axis is None:
+        return sort(np.reshape(a, -1), 0)
+    return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -200,7 +229,27 @@ PULLBACKS |= {
     np.moveaxis: lambda gy, y, x, source, destination: np.moveaxis(gy, destination, source),
     np.swapaxes: lambda gy, y, x, axis1, axis2: np.swapaxes(gy, axis1, axis2),
     np.broadcast_to: lambda gy, y, x, shape: sum_to(gy, x.shape),
+    np.flip: lambda gy, y, x, axis=None: np.flip(gy, axis),
+    np.roll: lambda gy, y, x, shift, axis=None: np.roll(gy, -np.asarray(shift), axis),
+    np.tril: lambda gy, y, x, k=0: np.tril(gy, k),
+    np.triu: lambda gy, y, x, k=0: np.triu(gy, k),
 }
+
+
+@pullback(np.pad)
+def d_pad(gy: Any, y: Any, x: Any, pad_width: Any, constant_values: Any = 0) -> Any:
+    """Cutting the margin off."""
+    margins = numpy.broadcast_to(pad_width, (x.ndim, 2))
+    return gy[tuple(slice(a, a + n) for (a, _), n in zip(margins, x.shape, strict=True))]
+
+
+@composition(np.pad)
+def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
+    if mode != "constant":
+        raise ValueError(
+            f"np.pad: expected mode 'constant' on a Variable, got {mode!r}; build other margins by np.take"
+        )
+    return apply(np.pad, array, pad_width=pad_width, constant_values=constant_values)
 
 
 @composition(np.ravel)
@@ -246,6 +295,52 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     marks = numpy.split(numpy.arange(n), indices_or_sections)
     lead = (slice(None),) * (axis % ary.ndim)
     return [ary[(*lead, slice(m[0], m[-1] + 1) if len(m) else slice(0, 0))] for m in marks]
+
+
+@composition(np.vstack)
+def vstack(tup: Any) -> Any:
+    return np.concatenate([x if np.ndim(x) > 1 else np.reshape(x, (1, -1)) for x in tup], axis=0)
+
+
+@composition(np.hstack)
+def hstack(tup: Any) -> Any:
+    tup = [x if np.ndim(x) else np.reshape(x, 1) for x in tup]
+    return np.concatenate(tup, axis=0 if np.ndim(tup[0]) == 1 else 1)
+
+
+@composition(np.tile)
+def tile(A: Any, reps: Any) -> Any:
+    """Broadcast a new axis before each, then merge the two."""
+    reps = tuple(numpy.atleast_1d(reps).tolist())
+    n = max(len(reps), A.ndim)
+    reps, shape = (1,) * (n - len(reps)) + reps, (1,) * (n - A.ndim) + A.shape
+    spread = np.broadcast_to(
+        np.reshape(A, [m for size in shape for m in (1, size)]),
+        [m for pair in zip(reps, shape, strict=True) for m in pair],
+    )
+    return np.reshape(spread, [r * size for r, size in zip(reps, shape, strict=True)])
+
+
+@composition(np.repeat)
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    n = a.size if axis is None else a.shape[axis]
+    return np.take(a, numpy.repeat(numpy.arange(n), repeats), axis=axis)
+
+
+@composition(np.take)
+def take(a: Any, indices: Any, axis: int | None = None) -> Any:
+    if axis is None:
+        return np.reshape(a, -1)[indices]
+    return a[(slice(None),) * (axis % a.ndim) + (indices,)]
+
+
+@composition(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    if axis is None:
+        return np.reshape(arr, -1)[indices]
+    where = list(numpy.indices(indices.shape, sparse=True))
+    where[axis] = indices
+    return arr[tuple(where)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -396,7 +396,10 @@ class Function:
     @property
     def outputs(self) -> list[Callable[[], Variable]]:
         """What the function returned, as DeZero gives it: `self.outputs[0]()` is `y`."""
-        return [lambda: _result(self.y, self)]
+        whole = _result(self.y, self)
+        if not isinstance(self.y, Several):
+            return [lambda: whole]
+        return [functools.partial(apply, one_of, whole, i, len(self.y)) for i in range(len(self.y))]
 
     # An operation of the user's own
 

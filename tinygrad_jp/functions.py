@@ -188,7 +188,7 @@ def softmax_cross_entropy(x: Any, t: Any) -> Variable:
     variable(0.34657359...)
     """
     t = _labels("softmax_cross_entropy", x, t)
-    return apply(_negative_log_likelihood, apply(arrays.log_softmax, x), t=t)
+    return apply(_negative_log_likelihood, apply(arrays.log_softmax, x), t)
 
 
 def _negative_log_likelihood(x: Any, t: Any) -> Any:

@@ -28,14 +28,21 @@ class Pullbacks(dict[Any, Any]):
         return self
 
 
-class Together:
-    """A rule that gives the gradients of all arguments at once, as `np.split` does for `np.concatenate`."""
+class Each:
+    """The pullbacks of a function of any number of like arguments: one rule, told which argument is meant."""
 
     def __init__(self, rule: Pull) -> None:
         self.rule = rule
 
     def __len__(self) -> int:
         return sys.maxsize
+
+    def __getitem__(self, i: int) -> Pull:
+        return functools.partial(self.rule, i)
+
+
+class Together(Each):
+    """A rule that gives the gradients of all arguments at once, as `np.split` does for `np.concatenate`."""
 
     def __getitem__(self, i: int) -> Pull:
         return _take(i)
@@ -93,7 +100,7 @@ def canonical(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
     ([[1, 2]], {'axis': 0, 'keepdims': True})
     """
     pulls = PULLBACKS[func]
-    if isinstance(pulls, Together) or (len(args) == len(pulls) and not kwargs):
+    if isinstance(pulls, Each) or (len(args) == len(pulls) and not kwargs):
         return list(args), kwargs
     names, defaults = _parameters(func, pulls)
     if len(args) > len(names):
@@ -126,7 +133,7 @@ def check_settings(func: Any, settings: dict[str, Any]) -> None:
 
 @functools.cache
 def _setting_names(func: Any, pulls: Any) -> tuple[str, ...]:
-    if isinstance(pulls, Together):
+    if isinstance(pulls, Each):
         parameters = inspect.signature(pulls.rule).parameters.values()
         return tuple(p.name for p in parameters if p.kind == p.KEYWORD_ONLY)
     return tuple(inspect.signature(pulls[-1]).parameters)[2 + len(pulls) :]
