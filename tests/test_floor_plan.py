@@ -17,7 +17,7 @@ FLOORS = """
     arrays  settings  randomness  progress  table
     idx  methods
     datasets  core
-    dataloaders  calculus  testing
+    dataloaders  calculus  testing  derivatives
     linear_algebra
     functions  convolution
     layers  optimizers  graph

@@ -12,6 +12,7 @@ variable([0.63970001 0.13621869])
 from tinygrad_jp import calculus, datasets, functions, layers, linear_algebra, models, optimizers
 from tinygrad_jp.core import Function, Parameter, Variable, apply, as_variable, primitive
 from tinygrad_jp.dataloaders import DataLoader
+from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_jp.graph import get_dot_graph, plot_dot_graph
 from tinygrad_jp.layers import Layer
 from tinygrad_jp.models import Model
@@ -40,7 +41,12 @@ __all__ = [
     "datasets",
     "functions",
     "get_dot_graph",
+    "grad",
     "gradient_check",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "layers",
     "linear_algebra",
     "models",
@@ -53,4 +59,6 @@ __all__ = [
     "seed",
     "test_mode",
     "using_config",
+    "value_and_grad",
+    "vjp",
 ]

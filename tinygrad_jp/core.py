@@ -501,14 +501,17 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
 _number = operator.attrgetter("number")
 
 
-def reachable(root: Function) -> list[Function]:
-    """`root` and every Function behind it, the latest first: an order in which each comes before what it was fed by."""
+def reachable(root: Function, after: int = -1) -> list[Function]:
+    """`root` and every Function behind it, the latest first: an order in which each comes before what it was fed by.
+
+    `after`: leave out those whose number is not above it, and what lies behind them.
+    """
     found = {root}
     stack = [root]
     while stack:
         for _, _, x in stack.pop().edges:
             f = x.creator
-            if f is not None and f not in found:
+            if f is not None and f.number > after and f not in found:
                 found.add(f)
                 stack.append(f)
     return sorted(found, key=_number, reverse=True)
@@ -522,7 +525,7 @@ def backward(root: Variable, retain_grad: bool = False, create_graph: bool = Fal
         order = reachable(root.creator) if root.creator is not None else []
         grads: dict[Any, Any] = dict.fromkeys(order)
         grads[root.creator if order else root] = seed
-        _propagate(order, grads, retain_grad, create_graph)
+        propagate(order, grads, retain_grad, create_graph)
         # Only now, when nothing can fail any more, the gradients are handed out.
         taken = {id(_plain(seed))}
         for x, g in grads.items():
@@ -553,7 +556,7 @@ def _seed(root: Variable, create_graph: bool) -> Any:
     return np.ones_like(data) if isinstance(data, np.ndarray) else type(data)(1)
 
 
-def _propagate(order: list[Function], grads: dict[Any, Any], retain_grad: bool, create_graph: bool) -> None:
+def propagate(order: list[Function], grads: dict[Any, Any], retain_grad: bool, create_graph: bool) -> None:
     """Fill `grads`, whose keys are Functions and leaves, by one walk through `order`.
 
     The rules run on arrays, or under `create_graph` on Variables: their text is the same.

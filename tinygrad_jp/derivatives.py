@@ -1,0 +1,211 @@
+"""Derivatives as functions: `grad(f)` is f′, and what is made of it.
+
+Here f takes Variables, in any nesting of tuples, lists and dicts, and returns one. What is made of it takes arrays and
+gives arrays, or takes Variables and gives Variables; so all of these compose, with one another and with themselves.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy
+
+from tinygrad_jp.core import Function, Variable, as_variable, propagate, reachable
+from tinygrad_jp.settings import using_config
+
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+
+np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+
+
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """The gradient of f, which returns one number, by the argument or arguments `argnums`, nested as they are.
+
+    >>> grad(np.sin)(0.0)
+    array(1.)
+    >>> grad(grad(lambda x: x**3))(2.0)  # 6x
+    array(12.)
+    >>> loss = lambda p, x: np.sum((p["a"] * x + p["b"]) ** 2)
+    >>> grad(loss)({"a": 2.0, "b": 1.0}, np.array([0.0, 1.0]))
+    {'a': array(6.), 'b': array(8.)}
+    """
+    both = value_and_grad(f, argnums)
+    return functools.wraps(f)(lambda *args, **kwargs: both(*args, **kwargs)[1])
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """A function that returns both f, one number, and its gradient: what SciPy's optimizers take with `jac=True`.
+
+    >>> from scipy.optimize import minimize
+    >>> rosenbrock = lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+    >>> minimize(value_and_grad(rosenbrock), np.zeros(3), jac=True, method="BFGS").x.round(4)
+    array([1., 1., 1.])
+    """
+
+    @functools.wraps(f)
+    def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        call = _Call("grad", f, args, kwargs, argnums)
+        if call.y.size != 1:
+            raise ValueError(
+                f"grad: expected f to return one number, got shape {call.y.shape}; use jacobian, or sum it"
+            )
+        return call.given(call.y), call.pull(np.ones_like(call.y))
+
+    return both
+
+
+def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """f at `xs`, and the function that takes a cotangent w of f's shape to w·J, one gradient for each of `xs`.
+
+    >>> y, pull = vjp(lambda x: x**2, np.array([1.0, 2.0]))
+    >>> y, pull(np.array([1.0, 10.0]))
+    (array([1., 4.]), (array([ 2., 40.]),))
+    """
+    call = _Call("vjp", f, xs, {}, tuple(range(len(xs))))
+    return call.given(call.y), lambda w: call.pull(_like("vjp", w, call.y))
+
+
+def jvp(f: Callable[..., Any], xs: tuple[Any, ...], vs: tuple[Any, ...]) -> tuple[Any, Any]:
+    """f at `xs`, and its derivative J·v along `vs`, one direction for each of `xs`.
+
+    It takes two backward passes: w·J is linear in w, and its derivative by w along v is J·v.
+
+    >>> jvp(np.sin, (0.0,), (2.0,))
+    (array(0.), array(2.))
+    """
+    if len(xs) != len(vs):
+        raise ValueError(f"jvp: expected a direction for each of {len(xs)} inputs, got {len(vs)}")
+    call = _Call("jvp", f, xs, {}, tuple(range(len(xs))))
+
+    def along(w: Any) -> Any:
+        gxs = call.gradients(w, create_graph=True)
+        return sum((np.sum(gx * _like("jvp", v, x)) for gx, v, x in zip(gxs, _leaves(vs), call.xs, strict=True)))
+
+    again = _Call("jvp", along, (np.zeros_like(call.y),), {}, 0)
+    call.nested = call.nested or any(isinstance(v, Variable) for v in _leaves(vs))
+    return call.given(call.y), call.given(as_variable(again.pull(np.ones_like(again.y))))
+
+
+def jacobian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
+    """All derivatives ∂y/∂x of f by the argument `argnum`, an array: of shape (*y.shape, *x.shape), row by row.
+
+    >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+
+    @functools.wraps(f)
+    def rows(*args: Any, **kwargs: Any) -> Any:
+        call = _Call("jacobian", f, args, kwargs, argnum)
+        if len(call.xs) != 1:
+            raise TypeError(f"jacobian: expected an array as argument {argnum}, got {len(call.xs)} of them nested")
+        y, (x,) = call.y, call.xs
+        units = numpy.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+        gxs = [call.pull(unit) for unit in units]
+        return np.reshape(np.stack(gxs) if gxs else numpy.zeros((0, *x.shape), x.dtype), (*y.shape, *x.shape))
+
+    return rows
+
+
+def hessian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
+    """The second derivatives of f, which returns one number, by one array: of shape (*x.shape, *x.shape).
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
+    array([[6., 2.],
+           [2., 0.]])
+    """
+    return jacobian(grad(f, argnum), argnum)
+
+
+def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
+    """The product H·v of the Hessian of f at x with v, in the time of a few passes, without the Hessian.
+
+    It is the gradient of ⟨∇f(x), v⟩.
+
+    >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 10.0]))
+    array([  6., 120.])
+    """
+    slope = grad(f)
+
+    def along(x: Any) -> Any:
+        pairs = zip(_leaves(slope(x)), _leaves(v), _leaves(x), strict=True)
+        return sum(np.sum(gx * _like("hvp", v, x)) for gx, v, x in pairs)
+
+    return grad(along)(x)
+
+
+class _Call:
+    """One call of f, with nodes of its own in place of the arguments that are differentiated."""
+
+    def __init__(
+        self, name: str, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: int | tuple[int, ...]
+    ) -> None:
+        try:
+            self.chosen = tuple(args[i] for i in argnums) if isinstance(argnums, tuple) else args[argnums]
+        except IndexError:
+            raise IndexError(f"{name}: expected an argument {argnums}, got {len(args)} arguments by position") from None
+        given = [as_variable(x) for x in _leaves(self.chosen)]
+        for x in given:
+            if x.dtype.kind != "f":
+                raise TypeError(f"{name}: expected floats, got {x.dtype}; write 3.0 for 3, or use .astype(float)")
+        with using_config("enable_backprop", True):
+            # This derivative ends at these nodes; an outer one, which the arguments may belong to, goes on behind them.
+            self.xs = [+x for x in given]
+            self.after = Function().number
+            call = list(args)
+            inside = _nested_like(self.chosen, iter(self.xs))
+            for i, part in zip(argnums, inside, strict=True) if isinstance(argnums, tuple) else [(argnums, inside)]:
+                call[i] = part
+            self.y = as_variable(f(*call, **kwargs))
+        root = self.y.creator
+        self.order = reachable(root, self.after) if root is not None and root.number > self.after else []
+        # Whoever gives Variables gets Variables, also where f has them from an outer derivative around it.
+        own = {x.creator for x in self.xs}
+        before = (x.creator for f in self.order for _, _, x in f.edges)
+        outer = any(f is not None and f.number <= self.after and f not in own for f in before)
+        self.nested = outer or any(isinstance(x, Variable) for x in _leaves(self.chosen))
+
+    def given(self, y: Variable) -> Any:
+        """A result as the caller gave the arguments: an array for arrays."""
+        return y if self.nested else y.data
+
+    def gradients(self, gy: Any, create_graph: bool) -> list[Any]:
+        """The gradients of Σ gy·y by each of `xs`, as Variables."""
+        grads = dict.fromkeys(self.order) | {self.y.creator: gy}
+        with using_config("enable_backprop", create_graph):
+            propagate(self.order, grads, False, create_graph)
+        found = [grads.get(x.creator) for x in self.xs]
+        return [as_variable(np.zeros_like(x) if g is None else g) for x, g in zip(self.xs, found, strict=True)]
+
+    def pull(self, gy: Any) -> Any:
+        """The gradients of Σ gy·y, nested as the arguments are, each an array of its own."""
+        nested = self.nested or isinstance(gy, Variable)
+        gxs = self.gradients(gy, create_graph=nested)
+        return _nested_like(self.chosen, (gx if nested else gx.data.copy() for gx in gxs))
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    """The arrays in nested tuples, lists and dicts."""
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, list | tuple):
+        yield tree
+        return
+    for part in tree:
+        yield from _leaves(part)
+
+
+def _nested_like(tree: Any, leaves: Iterator[Any]) -> Any:
+    """`leaves`, nested as the arrays of `tree` are."""
+    if isinstance(tree, dict):
+        return {key: _nested_like(part, leaves) for key, part in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)([_nested_like(part, leaves) for part in tree])
+    return next(leaves)
+
+
+def _like(name: str, v: Any, x: Any) -> Any:
+    """`v`, where it has the shape of `x`."""
+    if np.shape(v) != x.shape:
+        raise ValueError(f"{name}: expected a vector of shape {x.shape}, got {np.shape(v)}; reshape it")
+    return v if isinstance(v, Variable) else np.asarray(v, x.dtype)
