@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import PULLBACKS, arrays, calculus, linear_algebra
 from tinygrad_jp.core import one_of
+from tinygrad_jp.functions import activations, basics, convolution, losses, normalization
 
 Domain = tuple[float, float]
 ANY: Domain = (-2.0, 2.0)
@@ -60,6 +62,12 @@ def case(name: str, f: Any, table: Any, *shapes: Any, domain: Domain = ANY, valu
 
 
 RULES = set(PULLBACKS)  # before any test enters its own
+
+
+def standardized(x: np.ndarray, axis: Any, eps: float) -> np.ndarray:
+    return (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps)
+
+
 LABELS = np.array([2, 0, 1, 1])
 EYE = np.eye(3, dtype=np.float32)
 MASK = np.array([[True, False, True], [False, False, True]])
@@ -217,24 +225,90 @@ CASES: list[Case] = [
          value=lambda x: np.array([x[0], 0, x[1] + x[2], 0])),
     # F
     case("sigmoid", F.sigmoid, arrays.sigmoid, (2, 3), value=lambda x: 1 / (1 + np.exp(-x))),
-    case("relu", F.relu, F._relu, (2, 3), value=lambda x: x * (x > 0)),
+    case("relu", F.relu, activations._relu, (2, 3), value=lambda x: x * (x > 0)),
     case("softmax", F.softmax, arrays.softmax, (2, 3), value=lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)),
     case("softmax of axis 0", lambda x: F.softmax(x, axis=0), arrays.softmax, (2, 3),
          value=lambda x: np.exp(x) / np.exp(x).sum(0)),
     case("log_softmax", F.log_softmax, arrays.log_softmax, (2, 3),
          value=lambda x: x - np.log(np.exp(x).sum(1, keepdims=True))),
-    case("linear", F.linear, F._linear, (2, 3), (3, 4), (4,), value=lambda x, W, b: np.einsum("ni,io->no", x, W) + b),
-    case("linear without b", F.linear, F._linear, (2, 3), (3, 4), value=lambda x, W: np.einsum("ni,io->no", x, W)),
-    case("linear of sequences", F.linear, F._linear, (2, 5, 3), (3, 4), (4,),
+    case("linear", F.linear, basics._linear, (2, 3), (3, 4), (4,),
+         value=lambda x, W, b: np.einsum("ni,io->no", x, W) + b),
+    case("linear without b", F.linear, basics._linear, (2, 3), (3, 4), value=lambda x, W: np.einsum("ni,io->no", x, W)),
+    case("linear of sequences", F.linear, basics._linear, (2, 5, 3), (3, 4), (4,),
          value=lambda x, W, b: np.einsum("nti,io->nto", x, W) + b),
-    case("mean_squared_error", F.mean_squared_error, F._mean_squared_error, (2, 3), (2, 3),
+    case("mean_squared_error", F.mean_squared_error, losses._mean_squared_error, (2, 3), (2, 3),
          value=lambda a, b: sum((p - q) ** 2 for p, q in zip(a.flat, b.flat, strict=True)) / 6),
-    case("softmax_cross_entropy", lambda x: F.softmax_cross_entropy(x, LABELS), F._negative_log_likelihood, (4, 3),
+    case("softmax_cross_entropy", lambda x: F.softmax_cross_entropy(x, LABELS), losses._negative_log_likelihood, (4, 3),
          value=lambda x: -np.mean([np.log(np.exp(r[t]) / np.exp(r).sum()) for r, t in zip(x, LABELS, strict=True)])),
     case("dropout", lambda x: F.dropout(x, 0.5, rng=0), np.multiply, (2, 3),
          value=lambda x: np.where(np.random.default_rng(0).random((2, 3), np.float32) < 0.5, 0, 2 * x)),
+    case("softmax_cross_entropy of sequences", lambda x: F.softmax_cross_entropy(x, LABELS.reshape(2, 2)),
+         losses._negative_log_likelihood, (2, 2, 3),
+         value=lambda x: F.softmax_cross_entropy(x.reshape(4, 3), LABELS).data),
+    case("softmax_cross_entropy ignoring", lambda x: F.softmax_cross_entropy(x, LABELS, ignore_label=1),
+         losses._negative_log_likelihood, (4, 3), value=lambda x: F.softmax_cross_entropy(x[:2], LABELS[:2]).data),
+    case("softmax_cross_entropy smoothed", lambda x: F.softmax_cross_entropy(x, LABELS, label_smoothing=0.1),
+         losses._negative_log_likelihood, (4, 3),
+         value=lambda x: -np.sum((0.9 * np.eye(3)[LABELS] + 0.1 / 3) * np.log(special.softmax(x, axis=1))) / 4),
+    case("sigmoid_cross_entropy", lambda x: F.sigmoid_cross_entropy(x, [0, 1, 0.3]), np.logaddexp, (3,),
+         value=lambda x: np.mean(-special.xlogy([0, 1, 0.3], special.expit(x))
+                                 - special.xlogy([1, 0, 0.7], special.expit(-x)))),
+    case("binary_cross_entropy", lambda p: F.binary_cross_entropy(p, [0, 1, 0.3]), np.log1p, (3,), domain=(0.1, 0.9),
+         value=lambda p: np.mean(-special.xlogy([0, 1, 0.3], p) - special.xlogy([1, 0, 0.7], 1 - p))),
+    case("kl_divergence", F.kl_divergence, np.log, (2, 3), (2, 3), domain=POSITIVE,
+         value=lambda p, q: np.mean(special.rel_entr(p, q).sum(-1))),
+    case("mean_absolute_error", F.mean_absolute_error, np.absolute, (2, 3), (2, 3),
+         value=lambda a, b: abs(a - b).mean()),
+    case("huber_loss", lambda a, b: F.huber_loss(a, b, 0.7), np.minimum, (2, 3), (2, 3),
+         value=lambda a, b: special.huber(0.7, a - b).mean()),
+    case("leaky_relu", F.leaky_relu, np.where, (2, 3), value=lambda x: np.where(x > 0, x, 0.2 * x)),
+    case("elu", lambda x: F.elu(x, 1.5), np.expm1, (2, 3), value=lambda x: np.where(x > 0, x, 1.5 * (np.exp(x) - 1))),
+    case("gelu", F.gelu, np.tanh, (2, 3),
+         value=lambda x: x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))),
+    case("silu", F.silu, arrays.sigmoid, (2, 3), value=lambda x: x * special.expit(x)),
+    case("softplus", F.softplus, np.logaddexp, (2, 3), value=lambda x: np.log1p(np.exp(x))),
+    case("logsumexp", F.logsumexp, arrays.logsumexp, (2, 3), value=lambda x: special.logsumexp(x, axis=-1)),
+    case("logsumexp keepdims", lambda x: F.logsumexp(x, axis=(0, 1), keepdims=True), arrays.logsumexp, (2, 3),
+         value=lambda x: special.logsumexp(x, keepdims=True)),
+    case("layer_norm", F.layer_norm, normalization._normalized, (2, 5), (5,), (5,),
+         value=lambda x, g, b: g * standardized(x, 1, 1e-5) + b),
+    case("layer_norm plain", lambda x: F.layer_norm(x, axis=(1, 2)), normalization._normalized, (2, 3, 2),
+         value=lambda x: standardized(x, (1, 2), 1e-5)),
+    case("group_norm", lambda x, g, b: F.group_norm(x, 2, g, b), normalization._normalized, (2, 4, 3), (4,), (4,),
+         value=lambda x, g, b: standardized(x.reshape(2, 2, 6), 2, 1e-5).reshape(x.shape) * g[:, None] + b[:, None]),
+    case("batch_norm", lambda x, g, b: F.batch_norm(x, g, b, np.zeros(2), np.ones(2)), normalization._normalized,
+         (5, 2), (2,), (2,), value=lambda x, g, b: g * standardized(x, 0, 2e-5) + b),
+    case("batch_norm of images", lambda x, g, b: F.batch_norm(x, g, b, np.zeros(2), np.ones(2)),
+         normalization._normalized, (2, 2, 3, 2), (2,), (2,),
+         value=lambda x, g, b: g[:, None, None] * standardized(x, (0, 2, 3), 2e-5) + b[:, None, None]),
+    case("scaled_dot_product_attention", F.scaled_dot_product_attention, np.matmul, (2, 3, 4), (2, 5, 4), (2, 5, 2),
+         value=lambda q, k, v: special.softmax(np.einsum("btd,bsd->bts", q, k) / 2, axis=-1) @ v),
+    case("scaled_dot_product_attention masked",
+         lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.tri(3, dtype=bool)), np.where,
+         (3, 4), (3, 4), (3, 2),
+         value=lambda q, k, v: special.softmax(np.where(np.tri(3) > 0, q @ k.T / 2, -np.inf), axis=-1) @ v),
+    case("embed_id", lambda W: F.embed_id(LABELS, W), operator.getitem, (3, 2), value=lambda W: W[LABELS]),
+    case("get_item", lambda x: F.get_item(x, [0, 1, 1]), operator.getitem, (3, 2), value=lambda x: x[[0, 1, 1]]),
+    case("flatten", F.flatten, np.reshape, (2, 3, 4), value=lambda x: x.reshape(2, 12)),
+    case("sum_to", lambda x: F.sum_to(x, (1, 3)), np.sum, (2, 2, 3), value=lambda x: x.sum((0, 1))[None]),
+    *(
+        case(f"F.{name}", getattr(F, name), table, (2, 3), domain=POSITIVE, value=table)
+        for name, table in [("sin", np.sin), ("cos", np.cos), ("tanh", np.tanh), ("exp", np.exp), ("log", np.log),
+                            ("sum", np.sum), ("mean", np.mean), ("average", np.mean), ("max", np.max), ("min", np.min),
+                            ("transpose", np.transpose)]
+    ),
+    *(
+        case(f"F.{name}", lambda x, n=name, a=args: getattr(F, n)(x, *a), table, (2, 3),
+             value=lambda x, f=table, a=args: f(x, *a))
+        for name, table, *args in [("reshape", np.reshape, (3, 2)), ("expand_dims", np.expand_dims, 1),
+                                   ("broadcast_to", np.broadcast_to, (2, 2, 3)), ("clip", np.clip, -1.0, 1.0)]
+    ),
+    case("F.matmul", F.matmul, np.matmul, (2, 3), (3, 4), value=lambda a, b: np.einsum("ij,jk", a, b)),
 ]
 # fmt: on
 
-# What is proven elsewhere, because it takes no single array or gives none: test → entry.
-ELSEWHERE = {"test_function.py": one_of}
+# What is proven in a file of its own: file → entries of the table.
+ELSEWHERE = {
+    "test_function.py": [one_of],
+    "test_convolution.py": [f for f in RULES if getattr(f, "__module__", "") == convolution.__name__],
+}

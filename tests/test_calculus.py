@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import Variable, gradient_check
+from tinygrad_jp.functions import convolution
 
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -54,11 +55,11 @@ def test_inputs_may_lie_in_memory_as_they_like(case: Case, rng):
     usual = gradients(np.copy)
     for arrange in (lambda x: np.asarray(x, order="F"), lambda x: np.flip(np.flip(x).copy()), read_only):
         for a, b in zip(usual, gradients(arrange), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-12)
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
 def test_every_rule_has_its_case():
-    proven = {case.table for case in CASES} | set(ELSEWHERE.values())
+    proven = {case.table for case in CASES} | {f for entries in ELSEWHERE.values() for f in entries}
     assert {f.__name__ for f in RULES - proven} == set()
 
 
@@ -67,7 +68,8 @@ def test_every_case_has_its_rule():
 
 
 def test_every_function_of_F_has_its_case():
-    assert set(F.__all__) - {case.name for case in CASES} == {"accuracy"}
+    names = {case.name.removeprefix("F.") for case in CASES}
+    assert set(F.__all__) - names - set(convolution.__all__) == {"accuracy", "one_hot"}  # these have no gradient
 
 
 shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)

@@ -1,4 +1,4 @@
-"""Derivatives as functions: against closed forms, nested in one another, and in the shapes that people hold things in."""
+"""Derivatives as functions: against closed forms, nested in one another, and in any nesting of arguments."""
 
 import re
 
@@ -70,7 +70,7 @@ def test_any_nesting_of_inputs():
 
 def test_arrays_give_arrays_and_variables_give_variables():
     assert type(grad(np.sin)(1.0)) is np.ndarray
-    y, g = value_and_grad(np.sin)(Variable(1.0))
+    y, _ = value_and_grad(np.sin)(Variable(1.0))
     assert isinstance(y, Variable)
     x = Variable(2.0)
     grad(lambda x: x**3)(x).backward()

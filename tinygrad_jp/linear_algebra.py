@@ -65,7 +65,9 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """One product of matrices, with the contracted axes brought together."""
     if isinstance(axes, int):
         axes = (range(-axes, 0), range(axes))
-    first, second = ([i % np.ndim(x) for i in numpy.atleast_1d(ax)] for x, ax in zip((a, b), axes, strict=True))
+    first, second = (
+        [i % np.ndim(x) for i in numpy.atleast_1d(ax).tolist()] for x, ax in zip((a, b), axes, strict=True)
+    )
     if [np.shape(a)[i] for i in first] != [np.shape(b)[i] for i in second]:
         raise ValueError(
             f"np.tensordot: the axes {first} of {np.shape(a)} and {second} of {np.shape(b)} differ in length"

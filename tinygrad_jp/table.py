@@ -159,7 +159,9 @@ def no_rule(func: Any) -> TypeError:
 
 
 def misfit(func: Any, args: Any, error: ValueError) -> ValueError:
-    """An error that names the function, the shapes that do not fit, and what would."""
+    """An error that names the function, the shapes that do not fit, and what would; or one that says so already."""
+    if type(error) is not ValueError:
+        return error
     shapes = " and ".join(str(np.shape(a)) for a in args if isinstance(a, np.ndarray | np.generic | float | int))
     if func in (np.matmul, np.dot):
         fit = "the last axis of the first must be as long as the last but one of the second; transpose or reshape one"

@@ -9,7 +9,8 @@ the same step written by `hand` in plain NumPy, and the libraries that are insta
 How to read the table: a cell is the median time of a step in ms, and in brackets the ratio tinygrad_jp / peer: (0.50)
 says that tinygrad_jp needs half the peer's time, (2.00) twice. Trust the ratios further than the times, and neither to
 better than a tenth. `-`: the peer cannot do that work, or not sensibly. The row in MB is what steps of mlp60000 need
-above their data: how far the peak of resident memory grows, in a fresh process for each peer (Linux only).
+above their data: how far the peak of resident memory grows, in a fresh process for each peer (Linux only). As in most
+scripts, the loss of a step, and with it the graph where a library keeps it, lives until the next loss takes its name.
 
 How it is measured: all peers run in one process and in turns, in an order shuffled each round, so that what else the
 machine does hits them alike. In its turn a peer starts from the same weights, takes one step untimed, then as many as

@@ -28,7 +28,7 @@ def options():
         "--work", nargs="+", metavar="NAME", choices=WORKS, default=list(WORKS), help="only these works"
     )
     parser.add_argument("--peer", nargs="+", metavar="NAME", choices=PEERS, default=PEERS, help="only these peers")
-    parser.add_argument("--quick", action="store_true", help="one second for each work: good for a first look")
+    parser.add_argument("--quick", action="store_true", help="few rounds, for a first look")
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     parser.add_argument("--list", action="store_true", help="print the works and the peers, and stop")
     return parser.parse_args()
@@ -62,6 +62,7 @@ def cell(x, ours):
 
 
 def table(rows, markdown):
+    """The rows as lines: the first column to the left, the others to the right."""
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     lines = [[f"{c:>{n}}" if i else f"{c:<{n}}" for i, (c, n) in enumerate(zip(r, widths, strict=True))] for r in rows]
     if markdown:

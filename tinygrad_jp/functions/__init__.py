@@ -1,0 +1,22 @@
+"""The functions that networks are built of, known as `F`.
+
+Each takes Variables or arrays and returns a Variable. What NumPy has, NumPy computes; what is here is the rest, and
+DeZero's names for the most usual of it.
+"""
+
+from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization
+from tinygrad_jp.functions.activations import *  # noqa: F403
+from tinygrad_jp.functions.attention import *  # noqa: F403
+from tinygrad_jp.functions.basics import *  # noqa: F403
+from tinygrad_jp.functions.convolution import *  # noqa: F403
+from tinygrad_jp.functions.losses import *  # noqa: F403
+from tinygrad_jp.functions.normalization import *  # noqa: F403
+
+__all__ = [
+    *activations.__all__,
+    *attention.__all__,
+    *basics.__all__,
+    *convolution.__all__,
+    *losses.__all__,
+    *normalization.__all__,
+]

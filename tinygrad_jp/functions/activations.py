@@ -1,0 +1,141 @@
+"""Activations: what bends the line."""
+
+import math
+from typing import Any
+
+import numpy
+
+from tinygrad_jp import arrays
+from tinygrad_jp.arrays import Axis
+from tinygrad_jp.core import Variable, apply, as_variable
+from tinygrad_jp.table import PULLBACKS, pullback
+
+np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+
+__all__ = ["elu", "gelu", "leaky_relu", "log_softmax", "logsumexp", "relu", "sigmoid", "silu", "softmax", "softplus"]
+
+
+def sigmoid(x: Any) -> Variable:
+    """The logistic function, y = 1 / (1 + e⁻ˣ), without overflow for any x.
+
+    >>> sigmoid([-1000.0, 0.0, 1000.0])
+    variable([0.  0.5 1. ])
+    """
+    return apply(arrays.sigmoid, x)
+
+
+def relu(x: Any) -> Variable:
+    """The rectifier, y = max(x, 0). Its slope at 0 is taken to be 0.
+
+    >>> relu([-1.0, 0.0, 2.0])
+    variable([0. 0. 2.])
+    """
+    return apply(_relu, x)
+
+
+def _relu(x: Any) -> Any:
+    return np.maximum(x, 0)
+
+
+def leaky_relu(x: Any, slope: float = 0.2) -> Variable:
+    """x where it is positive, else slope·x, which is also its slope at 0. Source: Maas et al., 2013.
+
+    >>> leaky_relu([-1.0, 2.0])
+    variable([-0.2  2. ])
+    """
+    x = as_variable(x)
+    return np.where(x > 0, x, slope * x)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Variable:
+    """x where it is positive, else alpha·(eˣ − 1). Its slope at 0 is alpha. Source: Clevert et al., 2015.
+
+    >>> elu([-1000.0, 0.0, 2.0])
+    variable([-1.  0.  2.])
+    """
+    x = as_variable(x)
+    return np.where(x > 0, x, alpha * np.expm1(np.where(x > 0, 0, x)))
+
+
+def gelu(x: Any) -> Variable:
+    """x·Φ(x), where Φ is the normal distribution, in its tanh form: x/2 · (1 + tanh(√(2/π) · (x + 0.044715·x³))).
+
+    It differs from the exact form by at most 0.0005. Source: Hendrycks and Gimpel, 2016.
+
+    >>> gelu([-10.0, 0.0, 1.0])
+    variable([-0.          0.          0.84119199])
+    """
+    x = as_variable(x)
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+
+
+def silu(x: Any) -> Variable:
+    """x·sigmoid(x), also called swish. Source: Elfwing et al., 2017.
+
+    >>> silu([-1000.0, 0.0, 1000.0])
+    variable([  -0.    0. 1000.])
+    """
+    x = as_variable(x)
+    return x * sigmoid(x)
+
+
+def softplus(x: Any) -> Variable:
+    """log(1 + eˣ), a smooth rectifier, without overflow for any x. Its slope is sigmoid(x).
+
+    >>> softplus([-1e4, 0.0, 1e4])
+    variable([0.00000000e+00 6.93147181e-01 1.00000000e+04])
+    """
+    return apply(np.logaddexp, x, 0.0)
+
+
+def softmax(x: Any, axis: int = -1) -> Variable:
+    """Probabilities from logits: yᵢ = e^xᵢ / Σⱼ e^xⱼ along `axis`, of x's shape.
+
+    A row of −∞ alone has no probabilities: it gives zeros. Deviation: DeZero's default axis is 1; for its (N, C) that
+    is the last one too.
+
+    >>> softmax([[0.0, 0.0], [1000.0, 0.0]])
+    variable([[0.5 0.5]
+              [1.  0. ]])
+    """
+    return apply(arrays.softmax, x, axis=axis)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Variable:
+    """The logarithm of `softmax`, without its rounding to 0: yᵢ = xᵢ − log Σⱼ e^xⱼ along `axis`.
+
+    >>> log_softmax([1000.0, 0.0])
+    variable([    0. -1000.])
+    """
+    return apply(arrays.log_softmax, x, axis=axis)
+
+
+def logsumexp(x: Any, axis: Axis = -1, keepdims: bool = False) -> Variable:
+    """log Σ eˣ along `axis`, without overflow; −∞ where all x are −∞.
+
+    >>> logsumexp([1e4, 1e4])
+    variable(10000.69314718...)
+    """
+    return apply(arrays.logsumexp, x, axis=axis, keepdims=keepdims)
+
+
+PULLBACKS |= {
+    arrays.sigmoid: lambda gy, y, x: gy * y * (1 - y),
+    _relu: lambda gy, y, x: gy * (y > 0),
+}
+
+
+@pullback(arrays.softmax)
+def d_softmax(gy: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    return y * (gy - (gy * y).sum(axis=axis, keepdims=True))
+
+
+@pullback(arrays.log_softmax)
+def d_log_softmax(gy: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    return gy - np.exp(y) * gy.sum(axis=axis, keepdims=True)
+
+
+@pullback(arrays.logsumexp)
+def d_logsumexp(gy: Any, y: Any, x: Any, axis: Axis = -1, keepdims: bool = False) -> Any:
+    """The softmax."""
+    return (gy if keepdims else np.expand_dims(gy, axis)) * arrays.softmax(x, axis)

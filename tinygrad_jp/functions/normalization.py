@@ -1,0 +1,120 @@
+"""Normalization, and dropout: what keeps training on its way."""
+
+from typing import Any
+
+import numpy
+
+from tinygrad_jp.arrays import Axis
+from tinygrad_jp.core import Variable, apply, as_variable
+from tinygrad_jp.randomness import Rng, generator
+from tinygrad_jp.settings import TRAIN
+from tinygrad_jp.table import pullback
+
+np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+
+__all__ = ["batch_norm", "dropout", "group_norm", "layer_norm"]
+
+
+def batch_norm(x: Any, gamma: Any, beta: Any, mean: Any, var: Any, decay: float = 0.9, eps: float = 2e-5) -> Variable:
+    """Normalize each channel over the batch: y = gamma · (x − mean) / √(var + eps) + beta.
+
+    x is (N, C) or (N, C, ...); gamma, beta, mean and var are (C,). While training, mean and var are those of the batch,
+    and the arrays `mean` and `var` are moved towards them in place: mean ← decay·mean + (1 − decay)·batch mean, and var
+    likewise, by the unbiased variance. Under `test_mode()` these arrays are used.
+
+    Source: Ioffe and Szegedy, Batch Normalization, 2015.
+
+    >>> mean, var = np.zeros(1), np.ones(1)
+    >>> batch_norm([[1.0], [3.0]], np.ones(1), np.zeros(1), mean, var)
+    variable([[-0.99999]
+              [ 0.99999]])
+    >>> mean, var
+    (array([0.2]), array([1.1]))
+    """
+    x = as_variable(x)
+    if x.ndim < 2 or any(np.shape(p) != x.shape[1:2] for p in (gamma, beta, mean, var)):
+        shapes = ", ".join(str(np.shape(p)) for p in (gamma, beta, mean, var))
+        raise ValueError(f"batch_norm: expected x of shape (N, C, ...) and four of (C,), got {x.shape} and {shapes}")
+    channel = (1, -1) + (1,) * (x.ndim - 2)
+    mean, var = (p.data if isinstance(p, Variable) else p for p in (mean, var))
+    if TRAIN.get():
+        axes = (0, *range(2, x.ndim))
+        n = x.size // max(x.shape[1], 1)
+        mean += (1 - decay) * (x.data.mean(axis=axes) - mean)
+        var += (1 - decay) * (x.data.var(axis=axes) * (n / max(n - 1, 1)) - var)
+        y = apply(_normalized, x, axis=axes, eps=eps)
+    else:
+        scale = 1 / np.sqrt(var.reshape(channel) + eps)
+        y = (x - mean.reshape(channel)) * scale.astype(x.dtype)
+    return y * np.reshape(gamma, channel) + np.reshape(beta, channel)
+
+
+def layer_norm(x: Any, gamma: Any = None, beta: Any = None, *, axis: Axis = -1, eps: float = 1e-5) -> Variable:
+    """Normalize each example over `axis`: y = gamma · (x − mean) / √(var + eps) + beta.
+
+    gamma and beta, where they are given, broadcast to x. Source: Ba et al., Layer Normalization, 2016.
+
+    >>> layer_norm([[1.0, 3.0], [10.0, 30.0]])
+    variable([[-0.999995    0.999995  ]
+              [-0.99999995  0.99999995]])
+    """
+    y = apply(_normalized, x, axis=axis, eps=eps)
+    y = y if gamma is None else y * gamma
+    return y if beta is None else y + beta
+
+
+def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, *, eps: float = 1e-5) -> Variable:
+    """Normalize each example of x (N, C, ...) over each of `groups` groups of channels; gamma and beta are (C,).
+
+    Source: Wu and He, Group Normalization, 2018.
+
+    >>> group_norm(np.arange(8.0).reshape(1, 4, 2), groups=2).data.round(2)
+    array([[[-1.34, -0.45],
+            [ 0.45,  1.34],
+            [-1.34, -0.45],
+            [ 0.45,  1.34]]])
+    """
+    shape = np.shape(x)
+    if len(shape) < 2 or groups < 1 or shape[1] % groups:
+        raise ValueError(f"group_norm: expected x (N, C, ...) whose C {groups} groups divide, got {shape}")
+    y = apply(np.reshape, x, shape=(shape[0], groups, -1))
+    y = apply(np.reshape, apply(_normalized, y, axis=-1, eps=eps), shape=shape)
+    channel = (1, -1) + (1,) * (len(shape) - 2)
+    y = y if gamma is None else y * np.reshape(gamma, channel)
+    return y if beta is None else y + np.reshape(beta, channel)
+
+
+def _normalized(x: Any, axis: Axis, eps: float) -> Any:
+    y = x - x.mean(axis=axis, keepdims=True)
+    return y / _deviation(y, axis, eps)
+
+
+def _deviation(y: Any, axis: Axis, eps: float) -> Any:
+    """√(variance + eps) of y, whose mean is 0."""
+    return np.sqrt((y * y).mean(axis=axis, keepdims=True) + eps)
+
+
+@pullback(_normalized)
+def d_normalized(gy: Any, y: Any, x: Any, axis: Axis, eps: float) -> Any:
+    """What remains of gy without its mean and its part along y, over the deviation."""
+    deviation = _deviation(x - x.mean(axis=axis, keepdims=True), axis, eps)
+    along = (gy * y).mean(axis=axis, keepdims=True)
+    return (gy - gy.mean(axis=axis, keepdims=True) - y * along) / deviation
+
+
+def dropout(x: Any, dropout_ratio: float = 0.5, *, rng: Rng = None) -> Variable:
+    """While training, set each element to 0 with probability `dropout_ratio`, and scale the rest to keep the mean.
+
+    y = x · m / (1 − ratio), where m is 0 or 1. Under `test_mode()` y = x. The mask comes from `rng`, a seed or a
+    `numpy.random.Generator`. Source: Srivastava et al., Dropout, JMLR 15 (2014), in its inverted form.
+
+    >>> dropout(np.ones(6), 0.5, rng=0)
+    variable([2. 2. 2. 0. 0. 0.])
+    """
+    if not 0 <= dropout_ratio < 1:
+        raise ValueError(f"dropout: expected a ratio of at least 0 and below 1, got {dropout_ratio}")
+    x = as_variable(x)
+    if not TRAIN.get() or dropout_ratio == 0:
+        return x
+    mask = generator(rng).random(x.shape, dtype=np.float32) >= dropout_ratio
+    return x * (mask * x.dtype.type(1 / (1 - dropout_ratio)))
