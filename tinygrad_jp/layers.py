@@ -34,7 +34,7 @@ class Layer:
 
     def params(self) -> list[Parameter]:
         """Every Parameter in the order of definition; one that is shared comes once, where it is first."""
-        return list(_find_params(self, (), {}, set()))
+        return list(_find_params(self, None, {}, set()))
 
     def named_params(self) -> dict[str, Parameter]:
         """Every Parameter by its path, such as `l1.W`, in the order of `params`."""
@@ -49,15 +49,15 @@ class Layer:
 _HOLDERS = (Layer, list, tuple, dict)
 
 
-def _find_params(node: Any, path: tuple[Any, ...], found: dict[Any, Any], seen: set[int]) -> dict[Any, Any]:
-    """Add to `found` each Parameter in `node`, a layer or a collection of layers, with the path that leads there."""
+def _find_params(node: Any, path: Any, found: dict[Any, Any], seen: set[int]) -> dict[Any, Any]:
+    """Add to `found` each Parameter in `node`, a layer or a collection of layers, with the path there (if not None)."""
     seen.add(id(node))
     children = vars(node) if isinstance(node, Layer) else node
     for key, child in children.items() if isinstance(children, dict) else enumerate(children):
         if isinstance(child, Parameter):
-            found.setdefault(child, (*path, key))
+            found.setdefault(child, path if path is None else (*path, key))
         elif isinstance(child, _HOLDERS) and id(child) not in seen:
-            _find_params(child, (*path, key), found, seen)
+            _find_params(child, path if path is None else (*path, key), found, seen)
     return found
 
 

@@ -34,7 +34,7 @@ def relu(x: Any) -> Variable:
 
 
 def _relu(x: Any) -> Any:
-    return np.maximum(x, 0)
+    return np.maximum(x, np.zeros((), x.dtype))  # Twice as fast as with a Python 0.
 
 
 def leaky_relu(x: Any, slope: float = 0.2) -> Variable:

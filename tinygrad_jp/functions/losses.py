@@ -85,13 +85,14 @@ def softmax_cross_entropy(x: Any, t: Any, *, ignore_label: int | None = None, la
     >>> softmax_cross_entropy([[0.0, 0.0], [1000.0, 0.0]], [0, -1], ignore_label=-1)
     variable(0.69314718...)
     """
+    x = as_variable(x)
     t = _integers("softmax_cross_entropy", x, t)
-    if t.ndim != 1 or ignore_label is not None:
-        x, t = apply(np.reshape, x, shape=(t.size, np.shape(x)[-1])), t.ravel()
+    if t.ndim != 1:
+        x, t = x.reshape(t.size, x.shape[-1]), t.ravel()
     if ignore_label is not None:
         kept = t != ignore_label
         x, t = x[kept], t[kept]
-    _check_range("softmax_cross_entropy", t, np.shape(x)[-1])
+    _check_range("softmax_cross_entropy", t, x.shape[-1])
     log_p = apply(arrays.log_softmax, x)
     loss = apply(_negative_log_likelihood, log_p, t)
     if label_smoothing:
@@ -176,12 +177,11 @@ def _same_shape(name: str, x: Any, t: Any) -> None:
         raise ValueError(f"{name}: expected two arguments of one shape, got {a} and {b}; reshape one of them")
 
 
-def _integers(name: str, x: Any, t: Any) -> Any:
+def _integers(name: str, x: Variable, t: Any) -> Any:
     """`t` as an array of labels, one for each row of `x`."""
     t = numpy.asarray(t.data if isinstance(t, Variable) else t)
-    shape = x.shape if isinstance(x, Variable) else np.shape(x)
-    if not shape or t.shape != shape[:-1] or not t.size:
-        raise ValueError(f"{name}: expected x of shape (N, C) and N > 0 labels (N,), got {shape} and {t.shape}")
+    if not x.ndim or t.shape != x.shape[:-1] or not t.size:
+        raise ValueError(f"{name}: expected x of shape (N, C) and N > 0 labels (N,), got {x.shape} and {t.shape}")
     if t.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected integer labels, got {t.dtype}; use t.astype(int)")
     return t
