@@ -14,7 +14,7 @@ PACKAGE = Path(tinygrad_jp.__file__).parent
 
 # From the ground up. A module may import from any line above its own; those of one line know nothing of one another.
 FLOORS = """
-    arrays  settings  randomness  progress  table
+    arrays  settings  randomness  memory  progress  table
     idx  methods
     datasets  core
     dataloaders  calculus  testing  derivatives

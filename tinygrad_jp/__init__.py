@@ -15,6 +15,7 @@ from tinygrad_jp.dataloaders import DataLoader
 from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_jp.graph import get_dot_graph, plot_dot_graph
 from tinygrad_jp.layers import Layer
+from tinygrad_jp.memory import keep_freed_memory
 from tinygrad_jp.models import Model
 from tinygrad_jp.optimizers import Optimizer
 from tinygrad_jp.progress import progress
@@ -47,6 +48,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "keep_freed_memory",
     "layers",
     "linear_algebra",
     "models",

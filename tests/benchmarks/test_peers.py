@@ -6,15 +6,21 @@ from tests.benchmarks.peers import PEERS, load
 from tests.benchmarks.works import WORKS, differences
 
 QUICK = [work for work in WORKS if work != "mlp60000"]
+BY_HAND = [work for work in QUICK if WORKS[work].steps in load("hand")]
 
 
 @pytest.mark.parametrize("peer", PEERS)
 def test_computes_what_is_computed_by_hand(peer):
     steps = load(peer) or pytest.skip(f"{peer} is not installed")
-    assert not [d for work in QUICK for d in differences(work, {"hand": load("hand"), peer: steps})]
+    assert not [d for work in BY_HAND for d in differences(work, {"hand": load("hand"), peer: steps})]
 
 
-@pytest.mark.parametrize("work", QUICK)
+def test_the_convolutional_network_is_that_of_torch():
+    torch = load("torch") or pytest.skip("torch is not installed")
+    assert not list(differences("cnn64", {"torch": torch, "tinygrad_jp": load("tinygrad_jp")}))
+
+
+@pytest.mark.parametrize("work", BY_HAND)
 def test_a_wrong_gradient_is_seen(work):
     def slightly_wrong(**problem):
         for loss, (*arrays, last) in load("hand")[WORKS[work].steps](**problem):

@@ -35,6 +35,18 @@ def classification(n=100):
     return {"x": x, "t": t, "weights": network(rng, 784, 100, 100, 10), "lr": 0.01}
 
 
+def convolution():
+    rng = np.random.default_rng(0)
+    shapes = [(16, 1, 3, 3), (32, 16, 3, 3), (1568, 100), (100, 10)]
+    weights = []
+    for shape in shapes:
+        fan_in, fan_out = (np.prod(shape[1:]), shape[0]) if len(shape) == 4 else shape
+        W = rng.standard_normal(shape, np.float32) / np.float32(np.sqrt(fan_in))
+        weights += [W, rng.standard_normal(fan_out, np.float32)]
+    x, t = rng.random((64, 1, 28, 28), np.float32), rng.integers(0, 10, 64)
+    return {"x": x, "t": t, "weights": weights, "lr": 0.01}
+
+
 def adam():
     rng = np.random.default_rng(0)
     weights = network(rng, 784, 100, 100, 10)
@@ -47,6 +59,7 @@ WORKS = {
     "mlp100": Work("a 784-100-100-10 MLP of ReLU, batch of 100, cross entropy, SGD", "classification", classification),
     "mlp60000": Work("the same, 60,000 rows in one batch", "classification", lambda: classification(60_000)),
     "chain": Work("1,000 times y = y * 0.999 + x on scalars, and back", "chain", lambda: {"x": np.float32(0.5)}),
+    "cnn64": Work("conv 3x3 (16), pool, conv 3x3 (32), pool, 100, 10; 64 images of 28x28", "convolution", convolution),
     "adam90k": Work("Adam on the weights of mlp100, gradients given", "adam", adam),
 }
 

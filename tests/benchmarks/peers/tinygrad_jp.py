@@ -22,6 +22,25 @@ def mlp(dz, loss_name, x, t, weights, lr):
         yield float(loss.data), (p.grad.data for layer in model.layers for p in (layer.W, layer.b))
 
 
+def convolution(dz, x, t, weights, lr):
+    F = dz.functions
+    model = dz.Layer()
+    params = [dz.Parameter(w.copy()) for w in weights]
+    for i, p in enumerate(params):
+        setattr(model, f"p{i}", p)
+    W1, b1, W2, b2, W3, b3, W4, b4 = params
+    optimizer = dz.optimizers.SGD(lr).setup(model)
+    while True:
+        h = F.pooling(F.relu(F.conv2d(x, W1, b1, 1, 1)), 2, 2)
+        h = F.pooling(F.relu(F.conv2d(h, W2, b2, 1, 1)), 2, 2)
+        h = F.relu(F.linear(F.reshape(h, (len(x), -1)), W3, b3))
+        loss = F.softmax_cross_entropy(F.linear(h, W4, b4), t)
+        model.cleargrads()
+        loss.backward()
+        optimizer.update()
+        yield float(loss.data), (p.grad.data for p in params)
+
+
 def chain(dz, x):
     x = dz.Variable(np.array(x))
     while True:
@@ -51,6 +70,7 @@ def steps(dz):
     return {
         "regression": partial(mlp, dz, "mean_squared_error"),
         "classification": partial(mlp, dz, "softmax_cross_entropy"),
+        "convolution": partial(convolution, dz),
         "chain": partial(chain, dz),
         "adam": partial(adam, dz),
     }

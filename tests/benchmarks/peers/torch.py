@@ -27,6 +27,25 @@ def mlp(loss_function, x, t, weights, lr):
         yield loss.item(), (p.grad.numpy().T for p in model.parameters())
 
 
+def convolution(x, t, weights, lr):
+    x, t = torch.from_numpy(x), torch.from_numpy(t)
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(1568, 100), nn.ReLU(), nn.Linear(100, 10)),
+    )
+    for p, w in zip(model.parameters(), weights, strict=True):
+        p.data = torch.tensor(w.T.copy() if w.ndim == 2 else w)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    while True:
+        loss = nn.functional.cross_entropy(model(x), t)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        grads = (p.grad.numpy() for p in model.parameters())
+        yield loss.item(), (g.T if g.ndim == 2 else g for g in grads)
+
+
 def chain(x):
     x = torch.tensor(x, requires_grad=True)
     while True:
@@ -51,6 +70,7 @@ def adam(weights, grads, lr):
 STEPS = {
     "regression": partial(mlp, nn.functional.mse_loss),
     "classification": partial(mlp, nn.functional.cross_entropy),
+    "convolution": convolution,
     "chain": chain,
     "adam": adam,
 }
