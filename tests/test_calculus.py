@@ -167,3 +167,78 @@ def test_no_overflow_where_the_mathematics_has_none():
             assert np.isfinite(f(x).data).all()
             assert np.isfinite(x.grad.data).all()
     np.testing.assert_allclose(F.sigmoid(-40.0).data, np.exp(-40.0), rtol=1e-12)
+
+
+SMOOTH = ["tanh", "divide", "power", "matmul (2, 3) (3, 4)", "var {'axis': 1}", "einsum ij,jk->ik", "inv", "norm {}"]
+SMOOTH += ["softmax", "log_softmax", "layer_norm", "linear", "softmax_cross_entropy", "gelu", "prod {}", "sigmoid"]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.name in SMOOTH], ids=lambda case: case.name)
+def test_derivatives_of_third_order(case: Case, rng):
+    assert gradient_check(case.f, *case.inputs(rng), order=3, rtol=1e-4, atol=1e-5)
+
+
+# How NumPy's functions may be called
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.sum(x, 0),
+        lambda x: np.sum(x, (0, 1), keepdims=True),
+        lambda x: np.sum(a=x, axis=-1),
+        lambda x: np.mean(x, axis=0, dtype=None),
+        lambda x: np.max(x, 1),
+        lambda x: np.var(x, 0, ddof=1),
+        lambda x: np.transpose(x, axes=(1, 0)),
+        lambda x: np.reshape(x, shape=(3, 2)),
+        lambda x: np.clip(x, 0.0, 1.0),
+        lambda x: np.clip(x, a_min=0.0, a_max=1.0),
+        lambda x: np.clip(x, min=0.0),
+        lambda x: np.where(x > 0, x, 0.0),
+        lambda x: np.tensordot(x, x, ([0], [0])),
+        lambda x: np.linalg.norm(x, None, 1),
+        lambda x: np.roll(x, 1, 0),
+        lambda x: np.concatenate((x, x), 1),
+        lambda x: np.stack([x, x], axis=1),
+        lambda x: np.multiply(2, x),
+        lambda x: np.full((2, 3), 2.0) * x,
+        lambda x: np.matmul(np.ones((4, 2)), x),
+        lambda x: np.add([1.0, 2.0, 3.0], x),
+    ],
+)
+def test_arguments_go_where_numpy_has_them(call):
+    x = np.arange(6.0).reshape(2, 3) - 2.5
+    y = call(Variable(x))
+    np.testing.assert_allclose(y.data, call(x))
+    y.sum().backward()
+
+
+@pytest.mark.parametrize(
+    "f",
+    [np.argmax, np.argmin, np.argsort, np.sign, np.floor, np.ceil, np.rint, np.round, np.trunc, np.isnan, np.isfinite]
+    + [
+        np.shape,
+        np.ndim,
+        np.size,
+        np.zeros_like,
+        np.ones_like,
+        np.nonzero,
+        np.count_nonzero,
+        np.any,
+        np.all,
+        np.unique,
+    ],
+)
+def test_what_has_no_derivative_is_plain(f):
+    x = np.array([[0.5, -1.5], [2.5, 0.0]])
+    result, expected = f(Variable(x)), f(x)
+    assert type(result) is type(expected)
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_comparisons_with_numpys_own_helpers():
+    x = Variable([1.0, 2.0])
+    assert np.allclose(x, [1.0, 2.0])
+    assert np.array_equal(x, Variable([1.0, 2.0]))
+    assert np.searchsorted(x, 1.5) == 1
