@@ -95,10 +95,16 @@ def test_a_square_root_at_zero_is_as_steep_as_in_mathematics():
     assert x.grad.tolist() == [np.inf, 0.5]
 
 
-def test_numpys_own_warning_is_kept():
+@pytest.mark.parametrize("log", [np.log, F.log])
+def test_numpys_own_warning_is_kept_and_points_at_the_users_line(log):
     with pytest.warns(RuntimeWarning, match="invalid value encountered in log") as warnings:
-        np.log(Variable([-1.0]))
-    assert len(warnings) == 1
+        log(Variable([-1.0]))
+    (warning,) = warnings
+    assert warning.filename == __file__
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(log(Variable([-1.0])).item())
+    with np.errstate(invalid="raise"), pytest.raises(FloatingPointError, match="invalid value"):
+        log(Variable([-1.0]))
 
 
 def test_a_binary_cross_entropy_at_the_wrong_end_still_teaches():

@@ -15,7 +15,7 @@ import numpy
 from tinygrad_jp import arrays
 from tinygrad_jp.arrays import Axis, Shape, count, kept, normalized, sum_to
 from tinygrad_jp.core import apply, primitive
-from tinygrad_jp.table import PLAIN, PULLBACKS, Together, composition, pullback
+from tinygrad_jp.table import PARTIAL, PLAIN, PULLBACKS, Together, composition, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 
@@ -344,7 +344,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What has no derivative, or a derivative of zero
+# What has no derivative, or a derivative of zero; and what is not defined everywhere
 
 PLAIN |= {
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
@@ -354,4 +354,9 @@ PLAIN |= {
     *(np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.count_nonzero, np.searchsorted, np.unique),
     *(np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.shares_memory, np.may_share_memory),
     *(np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.array_repr, np.array_str, np.array2string),
+}
+
+PARTIAL |= {
+    *(np.log, np.log2, np.log10, np.log1p, np.sqrt, np.reciprocal, np.divide, np.power),
+    *(np.arcsin, np.arccos, np.arccosh, np.arctanh),
 }

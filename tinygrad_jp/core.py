@@ -18,10 +18,12 @@ from tinygrad_jp.methods import ArrayMethods
 from tinygrad_jp.settings import ENABLE_BACKPROP
 from tinygrad_jp.table import (
     COMPOSITIONS,
+    PARTIAL,
     PLAIN,
     PULLBACKS,
     Pull,
     Together,
+    called,
     canonical,
     check_settings,
     misfit,
@@ -486,7 +488,7 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
             x = np.asarray(x)
         data.append(x)
     try:
-        y = func(*data, **settings)
+        y = called(func, data) if func in PARTIAL else func(*data, **settings)
     except ValueError as error:
         raise misfit(func, data, error) from None
     if not edges or not _recording():

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -58,6 +59,8 @@ COMPOSITIONS: dict[Any, Callable[..., Any]] = {}
 """NumPy functions that `calculus.py` writes as a composition of others."""
 PLAIN: set[Any] = set()
 """NumPy functions that have no derivative, or a derivative of zero: on Variables they return plain arrays."""
+PARTIAL: set[Any] = set()
+"""Ufuncs that are not defined for every number: their warnings are made to point at the user's line."""
 
 
 def pullback(func: Any) -> Callable[[Pull], Pull]:
@@ -148,6 +151,23 @@ def name_of(func: Any) -> str:
 def plain_name(func: Any) -> str:
     """The name of a function in a picture: `sum`, `relu`."""
     return str(func.__name__).strip("_")
+
+
+def called(ufunc: np.ufunc, args: Any) -> Any:
+    """`ufunc(*args)`, where a warning of NumPy's, of the logarithm of −1 say, points at the user's line."""
+    modes = np.geterr()
+    if "warn" not in modes.values() or "call" in modes.values():
+        return ufunc(*args)
+    ours = {kind: "call" if mode == "warn" else mode for kind, mode in modes.items()}
+    with np.errstate(**ours, call=functools.partial(_warn, ufunc)):  # type: ignore[arg-type]
+        return ufunc(*args)
+
+
+def _warn(ufunc: np.ufunc, kind: str, flag: int) -> None:
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("tinygrad_jp", "numpy"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(f"{kind} encountered in {ufunc.__name__}", RuntimeWarning, stacklevel=level)
 
 
 def no_rule(func: Any) -> TypeError:
