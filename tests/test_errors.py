@@ -126,7 +126,7 @@ ERRORS = [
     (lambda: bool(v(2)), ValueError, "the truth of a Variable of shape (2,) is ambiguous; use .all() or .any()"),
     (lambda: len(v()), TypeError, "unsized object"),
     (lambda: list(v()), TypeError, "unsized object"),
-    (lambda: float(v(2)), TypeError, "only 0-dimensional arrays can be converted"),
+    (lambda: float(v(2)), TypeError, "arrays can be converted to Python scalars"),
     # NumPy functions
     (lambda: np.linalg.svd(v(2, 2)), TypeError, "np.linalg.svd: no rule differentiates it; where no gradient is needed call it"),
     (lambda: np.linalg.svd(v(2, 2)), TypeError, "else enter its derivative with @tinygrad_jp.pullback(np.linalg.svd)"),
