@@ -116,6 +116,8 @@ CASES: list[Case] = [
     case("average weights", lambda x, w: np.average(x, weights=w), np.multiply, (2, 3), (2, 3), domain=POSITIVE),
     case("average weights of an axis", lambda x, w: np.average(x, axis=1, weights=w), np.multiply, (2, 3), (3,),
          domain=POSITIVE),
+    case("average weights of the last axis", lambda x, w: np.average(x, axis=-1, weights=w), np.multiply, (2, 3), (3,),
+         domain=POSITIVE),
     case("sort", np.sort, operator.getitem, (3, 4)),
     case("sort axis", lambda x: np.sort(x, axis=0), operator.getitem, (3, 4)),
     case("sort all", lambda x: np.sort(x, axis=None), operator.getitem, (3, 4)),

@@ -128,6 +128,15 @@ def test_batch_norm_learns_the_statistics_and_uses_them():
     np.testing.assert_allclose(y.data, (x - mean) / np.sqrt(var + 2e-5))
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_cross_entropy_that_ignores_everything_is_zero(smoothing):
+    x = Variable(np.ones((2, 3)))
+    loss = F.softmax_cross_entropy(x, [7, 7], ignore_label=7, label_smoothing=smoothing)
+    loss.backward()
+    assert float(loss) == 0.0
+    assert x.grad.tolist() == [[0.0] * 3] * 2
+
+
 def test_one_hot():
     assert F.one_hot([[1], [0]], 2).tolist() == [[[0.0, 1.0]], [[1.0, 0.0]]]
 

@@ -185,7 +185,8 @@ def average(a: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     if weights is None:
         return np.mean(a, axis=axis, keepdims=keepdims)
     if np.shape(weights) != np.shape(a):
-        weights = np.reshape(weights, [n if i == axis else 1 for i, n in enumerate(np.shape(a))])
+        axes = normalized(axis, np.ndim(a))
+        weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])
     total = np.sum(np.broadcast_to(weights, np.shape(a)), axis=axis, keepdims=keepdims)
     return np.sum(a * weights, axis=axis, keepdims=keepdims) / total
 

@@ -85,6 +85,8 @@ def softmax_cross_entropy(x: Any, t: Any, *, ignore_label: int | None = None, la
     >>> softmax_cross_entropy([[0.0, 0.0], [1000.0, 0.0]], [0, -1], ignore_label=-1)
     variable(0.69314718...)
     """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"softmax_cross_entropy: expected a label_smoothing from 0 to 1, got {label_smoothing}")
     x = as_variable(x)
     t = _integers("softmax_cross_entropy", x, t)
     if t.ndim != 1:
@@ -96,9 +98,7 @@ def softmax_cross_entropy(x: Any, t: Any, *, ignore_label: int | None = None, la
     log_p = apply(arrays.log_softmax, x)
     loss = apply(_negative_log_likelihood, log_p, t)
     if label_smoothing:
-        if not 0 < label_smoothing <= 1:
-            raise ValueError(f"softmax_cross_entropy: expected a label_smoothing from 0 to 1, got {label_smoothing}")
-        loss = (1 - label_smoothing) * loss - label_smoothing * log_p.mean()
+        loss = (1 - label_smoothing) * loss - (label_smoothing / max(log_p.size, 1)) * log_p.sum()
     return loss
 
 
