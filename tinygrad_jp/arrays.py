@@ -99,26 +99,26 @@ def sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def _shifted(x: Any, axis: Axis) -> Any:
-    """x less its largest along `axis`: exp overflows above 88 in float32. Where all are −∞, they stay."""
-    return x - np.maximum(x.max(axis=axis, keepdims=True), np.finfo(x.dtype).min)
+def _largest(x: Any, axis: Axis) -> Any:
+    """What x is shifted by before exp, which overflows above 88 in float32: finite, so that −∞ stays −∞."""
+    return np.maximum(x.max(axis=axis, keepdims=True), np.finfo(x.dtype).min)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """x − log Σ eˣ along `axis`."""
-    y = _shifted(x, axis)
+    y = x - _largest(x, axis)
     return y - np.log(np.maximum(np.exp(y).sum(axis=axis, keepdims=True), 0.5))
 
 
 def softmax(x: Any, axis: Axis = -1) -> Any:
     """eˣ / Σ eˣ along `axis`."""
-    e = np.exp(_shifted(x, axis))
+    e = np.exp(x - _largest(x, axis))
     return e / np.maximum(e.sum(axis=axis, keepdims=True), 0.5)  # A sum is at least 1; or 0, where all are −∞.
 
 
 def logsumexp(x: Any, axis: Axis = -1, keepdims: bool = False) -> Any:
     """log Σ eˣ along `axis`."""
-    m = np.maximum(x.max(axis=axis, keepdims=True), np.finfo(x.dtype).min)
+    m = _largest(x, axis)
     with np.errstate(divide="ignore"):  # The logarithm of no probability at all is −∞.
         y = m + np.log(np.exp(x - m).sum(axis=axis, keepdims=True))
     return y if keepdims else y.squeeze(axis)

@@ -78,8 +78,7 @@ def jvp(f: Callable[..., Any], xs: tuple[Any, ...], vs: tuple[Any, ...]) -> tupl
     call = _Call("jvp", f, xs, {}, tuple(range(len(xs))))
 
     def along(w: Any) -> Any:
-        gxs = call.gradients(w, create_graph=True)
-        return sum((np.sum(gx * _like("jvp", v, x)) for gx, v, x in zip(gxs, _leaves(vs), call.xs, strict=True)))
+        return _inner("jvp", call.gradients(w, create_graph=True), vs, call.xs)
 
     again = _Call("jvp", along, (np.zeros_like(call.y),), {}, 0)
     call.nested = call.nested or any(isinstance(v, Variable) for v in _leaves(vs))
@@ -128,8 +127,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     slope = grad(f)
 
     def along(x: Any) -> Any:
-        pairs = zip(_leaves(slope(x)), _leaves(v), _leaves(x), strict=True)
-        return sum(np.sum(gx * _like("hvp", v, x)) for gx, v, x in pairs)
+        return _inner("hvp", slope(x), v, x)
 
     return grad(along)(x)
 
@@ -202,6 +200,12 @@ def _nested_like(tree: Any, leaves: Iterator[Any]) -> Any:
     if isinstance(tree, list | tuple):
         return type(tree)([_nested_like(part, leaves) for part in tree])
     return next(leaves)
+
+
+def _inner(name: str, gxs: Any, vs: Any, xs: Any) -> Any:
+    """⟨gxs, vs⟩, for gradients and directions nested as `xs` are."""
+    parts = zip(_leaves(gxs), _leaves(vs), _leaves(xs), strict=True)
+    return sum(np.sum(gx * _like(name, v, x)) for gx, v, x in parts)
 
 
 def _like(name: str, v: Any, x: Any) -> Any:

@@ -138,7 +138,7 @@ def sum_to(x: Any, shape: Shape) -> Variable:
     >>> sum_to([[1.0, 2.0], [3.0, 4.0]], (1, 2))
     variable([[4. 6.]])
     """
-    return as_variable(arrays.sum_to(as_variable(x), shape))
+    return arrays.sum_to(as_variable(x), shape)
 
 
 def get_item(x: Any, slices: Any) -> Variable:
