@@ -15,14 +15,17 @@ PACKAGE = Path(tinygrad_jp.__file__).parent
 # From the ground up. A module may import from any line above its own; those of one line know nothing of one another.
 FLOORS = """
     arrays  settings  randomness  memory  progress  table
-    idx  methods
+    idx  methods  initializers
     datasets  core
     dataloaders  calculus  testing  derivatives
     linear_algebra
     functions.activations  functions.basics  functions.convolution  functions.losses  functions.normalization
     functions.attention
     functions
-    layers  optimizers  graph
+    layers.layer  optimizers.optimizer  graph
+    layers.linear  optimizers.descent
+    layers  optimizers.adaptive
+    models.model  optimizers
     models
     __init__
 """
@@ -42,8 +45,8 @@ def imports(name):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            package = node.module in ("tinygrad_jp", "tinygrad_jp.functions")
-            names = [f"{node.module}.{alias.name}" for alias in node.names] if package else [node.module]
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name.removeprefix("tinygrad_jp.") in FLOOR else node.module for name in names]
         for module in names:
             yield module, node in tree.body
 

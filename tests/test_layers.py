@@ -79,7 +79,7 @@ def test_sequential_and_mlp():
     for p, q in zip(model.params(), mlp.params(), strict=True):
         q.data = p.data
     np.testing.assert_array_equal(model(x).data, mlp(x).data)
-    assert list(mlp.named_params()) == ["layers.0.W", "layers.0.b", "layers.1.W", "layers.1.b"]
+    assert list(mlp.named_params()) == ["l0.W", "l0.b", "l1.W", "l1.b"]
     h = np.maximum(x @ model.layers[0].W.data, 0)
     np.testing.assert_allclose(model(x).data, h @ model.layers[2].W.data, rtol=1e-5)
 

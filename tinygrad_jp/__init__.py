@@ -9,7 +9,7 @@
 variable([0.63970001 0.13621869])
 """
 
-from tinygrad_jp import calculus, datasets, functions, layers, linear_algebra, models, optimizers
+from tinygrad_jp import calculus, datasets, functions, initializers, layers, linear_algebra, models, optimizers
 from tinygrad_jp.core import Function, Parameter, Variable, apply, as_variable, primitive
 from tinygrad_jp.dataloaders import DataLoader
 from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -46,6 +46,7 @@ __all__ = [
     "gradient_check",
     "hessian",
     "hvp",
+    "initializers",
     "jacobian",
     "jvp",
     "keep_freed_memory",

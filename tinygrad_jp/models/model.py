@@ -1,4 +1,4 @@
-"""Models: layers that are whole networks."""
+"""What all models share, and the two general ones."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
 from tinygrad_jp.core import Variable
 from tinygrad_jp.graph import plot_dot_graph
+from tinygrad_jp.initializers import Initializer
 from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["MLP", "Model", "Sequential"]
@@ -30,6 +31,7 @@ class Sequential(Model):
     """
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        _enumerated(self, layers)
         self.layers = layers
 
     def forward(self, x: Any) -> Any:
@@ -47,13 +49,26 @@ class MLP(Model):
     """
 
     def __init__(
-        self, fc_output_sizes: Sequence[int], activation: Callable[[Any], Variable] = F.sigmoid, *, rng: Rng = None
+        self,
+        fc_output_sizes: Sequence[int],
+        activation: Callable[[Any], Variable] = F.sigmoid,
+        *,
+        init: Initializer = "lecun",
+        rng: Rng = None,
     ) -> None:
         self.activation = activation
         rng = generator(rng) if rng is not None else None
-        self.layers = [L.Linear(size, rng=rng) for size in fc_output_sizes]
+        layers = [L.Linear(size, init=init, rng=rng) for size in fc_output_sizes]
+        _enumerated(self, layers)
+        self.layers = layers
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
         return self.layers[-1](x)
+
+
+def _enumerated(model: Model, layers: Sequence[Callable[[Any], Any]]) -> None:
+    """Make `layers` the attributes l0, l1, ... of `model`, which is what DeZero names them."""
+    for i, layer in enumerate(layers):
+        setattr(model, f"l{i}", layer)

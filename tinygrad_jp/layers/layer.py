@@ -1,0 +1,161 @@
+"""What all layers share: they hold Parameters and other layers, and find them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinygrad_jp.core import Parameter
+
+__all__ = ["Buffer", "Layer"]
+
+
+class Buffer(Parameter):
+    """An array that a layer keeps and saves with its Parameters, but does not learn: a running mean, say."""
+
+    __slots__ = ()
+
+
+class Layer:
+    """A function that holds Parameters, and other Layers that hold theirs.
+
+    A subclass assigns them to attributes, alone or in lists, tuples and dicts, and writes `forward`.
+
+    >>> from tinygrad_jp import functions as F, layers as L
+    >>> class TwoLayers(Layer):
+    ...     def __init__(self):
+    ...         self.l1 = L.Linear(3, in_size=2)
+    ...         self.l2 = L.Linear(1, in_size=3)
+    ...     def forward(self, x):
+    ...         return self.l2(F.relu(self.l1(x)))
+    >>> model = TwoLayers()
+    >>> [(name, p.shape) for name, p in model.named_params().items()]
+    [('l1.W', (2, 3)), ('l1.b', (3,)), ('l2.W', (3, 1)), ('l2.b', (1,))]
+    >>> model
+    TwoLayers: 13 parameters
+      l1  Linear(2, 3): 9
+      l2  Linear(3, 1): 4
+    """
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.forward(*inputs)
+
+    def forward(self, *inputs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__}: write forward(self, x)")
+
+    def params(self) -> list[Parameter]:
+        """Every Parameter in the order of definition; one that is shared comes once, where it is first."""
+        return [p for p in _find(self, None, {}, set()) if type(p) is not Buffer]
+
+    def named_params(self) -> dict[str, Parameter]:
+        """Every Parameter by its path, such as `l1.W`, in the order of `params`."""
+        return {path: p for path, p in self._held().items() if not isinstance(p, Buffer)}
+
+    def cleargrads(self) -> None:
+        """Forget the gradients of all Parameters."""
+        for p in self.params():
+            p.cleargrad()
+
+    def layers_by_path(self) -> Iterator[tuple[str, "Layer"]]:
+        """Every layer in this one with its path, each once and before those in it; this one first, its path empty."""
+        return _layers(self, "", set())
+
+    # State
+
+    def state(self) -> dict[str, Any]:
+        """A copy of every array that the layer learns or keeps, by its path.
+
+        Raises RuntimeError where a Parameter still waits for its data.
+
+        >>> from tinygrad_jp.layers import Linear
+        >>> list(Linear(3, in_size=2).state())
+        ['W', 'b']
+        """
+        held = self._held()
+        waiting = [path for path, p in held.items() if p._data is None]
+        if waiting:
+            raise RuntimeError(
+                f"{type(self).__name__}: {', '.join(waiting)} still wait for their data; "
+                f"call the model once on an example, or give the layers their input sizes"
+            )
+        return {path: p.data.copy() for path, p in held.items()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state()` of a layer of the same structure gave: all of it, or none where an error is raised.
+
+        Each array is converted to the dtype of the one it replaces. Raises ValueError where an entry is missing, is
+        not known, or has another shape.
+        """
+        held, name = self._held(), type(self).__name__
+        arrays = {path: np.asarray(value) for path, value in state.items()}
+        missing, unknown = [key for key in held if key not in arrays], [key for key in arrays if key not in held]
+        if missing or unknown:
+            raise ValueError(
+                f"{name}: expected the entries {_some(held)}; missing: {_some(missing)}; not known: {_some(unknown)}"
+            )
+        for path, p in held.items():
+            if arrays[path].dtype.kind not in "fiub":
+                raise ValueError(f"{name}: {path}: expected numbers, got dtype {arrays[path].dtype}")
+            if p._data is not None and arrays[path].shape != p.shape:
+                raise ValueError(f"{name}: {path}: expected the shape {p.shape}, got {arrays[path].shape}")
+        for path, p in held.items():
+            p.data = arrays[path].astype(arrays[path].dtype if p._data is None else p.dtype, copy=True)
+
+    def _held(self) -> dict[str, Parameter]:
+        """Every Parameter and Buffer by its path."""
+        return {".".join(map(str, path)): p for p, path in _find(self, (), {}, set()).items()}
+
+    # Description
+
+    def __repr__(self) -> str:
+        rows = list(self.layers_by_path())
+        depth = [path.count(".") + 1 if path else 0 for path, _ in rows]
+        names = [path.rpartition(".")[2] for path, _ in rows]
+        lines = [
+            f"{'  ' * d}{name + '  ' if name else ''}{layer._signature()}: {_count(layer)}"
+            for d, name, (_, layer) in zip(depth, names, rows, strict=True)
+        ]
+        return lines[0] + " parameters" + "".join("\n" + line for line in lines[1:])
+
+    def _signature(self) -> str:
+        """The layer's name and what tells it from others of its kind, such as `Linear(784, 10)`."""
+        return type(self).__name__
+
+
+_HOLDERS = (Layer, list, tuple, dict)
+
+
+def _find(node: Any, path: Any, found: dict[Any, Any], seen: set[int]) -> dict[Any, Any]:
+    """Add to `found` each Parameter in `node`, a layer or a collection of layers, with the path there (if not None)."""
+    seen.add(id(node))
+    children = vars(node) if isinstance(node, Layer) else node
+    for key, child in children.items() if isinstance(children, dict) else enumerate(children):
+        if isinstance(child, Parameter):
+            found.setdefault(child, path if path is None else (*path, key))
+        elif isinstance(child, _HOLDERS) and id(child) not in seen:
+            _find(child, path if path is None else (*path, key), found, seen)
+    return found
+
+
+def _layers(node: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Layer]]:
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, Layer):
+        yield path, node
+    children = vars(node) if isinstance(node, Layer) else node
+    for key, child in children.items() if isinstance(children, dict) else enumerate(children):
+        if isinstance(child, _HOLDERS):
+            yield from _layers(child, f"{path}.{key}" if path else str(key), seen)
+
+
+def _count(layer: Layer) -> str:
+    """How many numbers the layer learns; a question mark where that is not known yet."""
+    params = layer.params()
+    return f"{sum(p.size for p in params):,}" if all(p._data is not None for p in params) else "?"
+
+
+def _some(names: Any) -> str:
+    """The first few of `names`, as text."""
+    names = list(names)
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if names else "none"

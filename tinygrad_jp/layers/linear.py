@@ -1,0 +1,97 @@
+"""Fully connected layers, and what goes with them."""
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_jp import functions as F
+from tinygrad_jp.core import Parameter, Variable
+from tinygrad_jp.initializers import Initializer, initialize
+from tinygrad_jp.layers.layer import Layer
+from tinygrad_jp.randomness import Rng
+
+__all__ = ["Dropout", "EmbedID", "Linear"]
+
+
+class Linear(Layer):
+    """A fully connected layer, y = x·W + b, with x (..., I), W (I, O), b (O,) and y (..., O).
+
+    W starts from `init`, by default with the variance 1/I, and b from zero. Where `in_size` is not given, the first x
+    decides it. `nobias` leaves out b.
+
+    >>> layer = Linear(3, rng=0)
+    >>> layer(np.ones((5, 2), np.float32)).shape, layer.W.shape
+    ((5, 3), (2, 3))
+    """
+
+    def __init__(
+        self,
+        out_size: int,
+        nobias: bool = False,
+        dtype: Any = np.float32,
+        in_size: int | None = None,
+        *,
+        init: Initializer = "lecun",
+        rng: Rng = None,
+    ) -> None:
+        self.out_size, self.dtype, self.init, self.rng = out_size, dtype, init, rng
+        self.W = Parameter(name="W")
+        self.b = None if nobias else Parameter(np.zeros(out_size, dtype), name="b")
+        if in_size is not None:
+            self._init_W(in_size)
+
+    def _init_W(self, in_size: int) -> None:
+        self.W.data = initialize(self.init, (in_size, self.out_size), self.dtype, self.rng)
+
+    def forward(self, x: Any) -> Variable:
+        if not hasattr(x, "shape"):
+            x = np.asarray(x)
+        if self.W._data is None and x.ndim:
+            self._init_W(x.shape[-1])
+        if x.shape[-1:] != self.W.shape[:1]:
+            raise ValueError(
+                f"Linear: expected x of shape (..., {self.W.shape[0]}), got {x.shape}; "
+                f"flatten each example first, or give the layer another in_size"
+            )
+        return F.linear(x, self.W, self.b)
+
+    def _signature(self) -> str:
+        return f"Linear({'?' if self.W._data is None else self.W.shape[0]}, {self.out_size})"
+
+
+class EmbedID(Layer):
+    """A table of vectors, one for each ID: y = W[x], with x (...) of integers, W (I, O) and y (..., O).
+
+    W starts from `init`, by default from a standard normal distribution.
+
+    >>> EmbedID(10, 3, rng=0)([[1, 2], [3, 4]]).shape
+    (2, 2, 3)
+    """
+
+    def __init__(
+        self, in_size: int, out_size: int, dtype: Any = np.float32, *, init: Initializer = "normal", rng: Rng = None
+    ) -> None:
+        self.W = Parameter(initialize(init, (in_size, out_size), dtype, rng), name="W")
+
+    def forward(self, x: Any) -> Variable:
+        return F.embed_id(x, self.W)
+
+    def _signature(self) -> str:
+        return "EmbedID({}, {})".format(*self.W.shape)
+
+
+class Dropout(Layer):
+    """While training, set each element to 0 with probability `dropout_ratio`, and scale the rest: `F.dropout`.
+
+    >>> Dropout(0.5, rng=0)(np.ones(6))
+    variable([2. 2. 2. 0. 0. 0.])
+    """
+
+    def __init__(self, dropout_ratio: float = 0.5, *, rng: Rng = None) -> None:
+        self.dropout_ratio, self.rng = dropout_ratio, np.random.default_rng(rng) if rng is not None else None
+
+    def forward(self, x: Any) -> Variable:
+        return F.dropout(x, self.dropout_ratio, rng=self.rng)
+
+    def _signature(self) -> str:
+        return f"Dropout({self.dropout_ratio})"
