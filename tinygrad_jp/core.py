@@ -32,7 +32,7 @@ from tinygrad_jp.table import (
     plain_name,
 )
 
-_serial = itertools.count().__next__
+serial = itertools.count().__next__
 _recording = ENABLE_BACKPROP.get
 _NUMBERS = frozenset({float, int, np.ndarray, np.float64, np.float32})
 _CONSTANTS = (int, float, np.ndarray, np.generic, list, tuple)
@@ -355,6 +355,7 @@ class Function:
 
     `func` is the function, `args` and `kwargs` what it was called with (arrays and settings), `y` what it returned.
     `edges` lead backwards: for each argument that is a Variable its position, its pullback and the Variable itself.
+    `number` counts the Functions as they are made. `layer`, where a layer's output came from here, names the layer.
 
     Calls of NumPy are recorded by themselves. An operation of your own may be a subclass: `forward` takes and returns
     arrays, `backward` takes and returns Variables, `self.inputs` are the Variables it was called with.
@@ -372,7 +373,7 @@ class Function:
     variable(6.0)
     """
 
-    __slots__ = ("args", "edges", "func", "kwargs", "number", "y")
+    __slots__ = ("args", "edges", "func", "kwargs", "layer", "number", "y")
 
     def __init__(self, func: Any = None, args: Any = (), kwargs: Any = _NONE, edges: Any = (), y: Any = None) -> None:
         self.func = func
@@ -380,7 +381,7 @@ class Function:
         self.kwargs = kwargs
         self.edges: tuple[tuple[int, Pull, Variable], ...] = edges
         self.y = y
-        self.number = _serial()
+        self.number = serial()
 
     @property
     def name(self) -> str:

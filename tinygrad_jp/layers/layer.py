@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Parameter
+from tinygrad_jp.core import Parameter, serial
 
 __all__ = ["Buffer", "Layer"]
 
@@ -37,10 +37,17 @@ class Layer:
       l2  Linear(3, 1): 4
     """
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.forward(*inputs)
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        start = serial()
+        y = self.forward(*inputs, **options)
+        for output in y if isinstance(y, tuple) else (y,):
+            f = getattr(output, "creator", None)
+            if f is not None and f.number > start:
+                # What pictures need: all that was recorded since `start` was recorded inside this layer.
+                f.layer = (self, start, getattr(f, "layer", None))
+        return y
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: write forward(self, x)")
 
     def params(self) -> list[Parameter]:
