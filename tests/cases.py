@@ -4,6 +4,7 @@ A case is a function of arrays, or of Variables, and the shapes of its inputs, d
 smooth. `table` names the entry of the table of derivatives that the case stands for.
 """
 
+import itertools
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from scipy import special
 import tinygrad_jp.functions as F
 from tinygrad_jp import PULLBACKS, arrays, calculus, linear_algebra
 from tinygrad_jp.core import one_of
-from tinygrad_jp.functions import activations, basics, convolution, losses, normalization
+from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization, recurrent
 
 Domain = tuple[float, float]
 ANY: Domain = (-2.0, 2.0)
@@ -68,9 +69,37 @@ def standardized(x: np.ndarray, axis: Any, eps: float) -> np.ndarray:
     return (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps)
 
 
+def shares(x: np.ndarray) -> np.ndarray:
+    """Each element's share of its row's sum; zeros where that is 0."""
+    return x / np.maximum(x.sum(-1, keepdims=True), 1e-9)
+
+
+def rnn_step(z: np.ndarray, U: np.ndarray, h: np.ndarray) -> Any:
+    return (np.tanh(z + h @ U),)
+
+
+def lstm_step(z: np.ndarray, U: np.ndarray, h: np.ndarray, c: np.ndarray) -> Any:
+    i, f, u, o = np.split(z + h @ U, 4, axis=-1)
+    c = special.expit(f) * c + special.expit(i) * np.tanh(u)
+    return special.expit(o) * np.tanh(c), c
+
+
+def gru_step(z: np.ndarray, U: np.ndarray, b: np.ndarray, h: np.ndarray) -> Any:
+    (zr, zk, zn), (ur, uk, un) = np.split(z, 3, axis=-1), np.split(h @ U, 3, axis=-1)
+    k = special.expit(zk + uk)
+    return ((1 - k) * np.tanh(zn + special.expit(zr + ur) * (un + b)) + k * h,)
+
+
+def steps(step: Callable[..., Any], z: np.ndarray, *state: np.ndarray) -> np.ndarray:
+    """The states after each step, each kind (T, N, H) in turn."""
+    states = itertools.accumulate(z, lambda state, z: step(z, *state), initial=state)
+    return np.stack(list(states)[1:], axis=1)
+
+
 LABELS = np.array([2, 0, 1, 1])
 EYE = np.eye(3, dtype=np.float32)
 MASK = np.array([[True, False, True], [False, False, True]])
+SEEN = np.array([[True, False, True], [False, False, False]])
 
 # fmt: off
 CASES: list[Case] = [
@@ -265,15 +294,17 @@ CASES: list[Case] = [
          value=lambda a, b: special.huber(0.7, a - b).mean()),
     case("leaky_relu", F.leaky_relu, np.where, (2, 3), value=lambda x: np.where(x > 0, x, 0.2 * x)),
     case("elu", lambda x: F.elu(x, 1.5), np.expm1, (2, 3), value=lambda x: np.where(x > 0, x, 1.5 * (np.exp(x) - 1))),
-    case("gelu", F.gelu, np.tanh, (2, 3),
+    case("gelu", F.gelu, activations._normal, (2, 3),
          value=lambda x: x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))),
     case("silu", F.silu, arrays.sigmoid, (2, 3), value=lambda x: x * special.expit(x)),
     case("softplus", F.softplus, np.logaddexp, (2, 3), value=lambda x: np.log1p(np.exp(x))),
     case("logsumexp", F.logsumexp, arrays.logsumexp, (2, 3), value=lambda x: special.logsumexp(x, axis=-1)),
     case("logsumexp keepdims", lambda x: F.logsumexp(x, axis=(0, 1), keepdims=True), arrays.logsumexp, (2, 3),
          value=lambda x: special.logsumexp(x, keepdims=True)),
-    case("layer_norm", F.layer_norm, normalization._normalized, (2, 5), (5,), (5,),
+    case("layer_norm", F.layer_norm, normalization._layer_norm, (2, 5), (5,), (5,),
          value=lambda x, g, b: g * standardized(x, 1, 1e-5) + b),
+    case("layer_norm of sequences", F.layer_norm, normalization._layer_norm, (2, 3, 5), (5,), (5,),
+         value=lambda x, g, b: g * standardized(x, 2, 1e-5) + b),
     case("layer_norm plain", lambda x: F.layer_norm(x, axis=(1, 2)), normalization._normalized, (2, 3, 2),
          value=lambda x: standardized(x, (1, 2), 1e-5)),
     case("group_norm", lambda x, g, b: F.group_norm(x, 2, g, b), normalization._normalized, (2, 4, 3), (4,), (4,),
@@ -283,13 +314,29 @@ CASES: list[Case] = [
     case("batch_norm of images", lambda x, g, b: F.batch_norm(x, g, b, np.zeros(2), np.ones(2)),
          normalization._normalized, (2, 2, 3, 2), (2,), (2,),
          value=lambda x, g, b: g[:, None, None] * standardized(x, (0, 2, 3), 2e-5) + b[:, None, None]),
-    case("scaled_dot_product_attention", F.scaled_dot_product_attention, np.matmul, (2, 3, 4), (2, 5, 4), (2, 5, 2),
+    case("scaled_dot_product_attention", F.scaled_dot_product_attention, attention._attention_weights,
+         (2, 3, 4), (2, 5, 4), (2, 5, 2),
          value=lambda q, k, v: special.softmax(np.einsum("btd,bsd->bts", q, k) / 2, axis=-1) @ v),
     case("scaled_dot_product_attention masked",
-         lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.tri(3, dtype=bool)), np.where,
-         (3, 4), (3, 4), (3, 2),
+         lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.tri(3, dtype=bool)),
+         attention._attention_weights, (3, 4), (3, 4), (3, 2),
          value=lambda q, k, v: special.softmax(np.where(np.tri(3) > 0, q @ k.T / 2, -np.inf), axis=-1) @ v),
+    case("attention_weights", F.attention_weights, attention._attention_weights, (4, 2, 5), (3, 5),
+         value=lambda q, k: special.softmax(np.einsum("ntd,sd->nts", q, k) / 5**0.5, axis=-1)),
+    case("attention_weights where one query sees nothing", lambda q, k: F.attention_weights(q, k, SEEN),
+         attention._attention_weights, (4, 2, 5), (3, 5),
+         value=lambda q, k: shares(np.exp(np.einsum("ntd,sd->nts", q, k) / 5**0.5) * SEEN)),
+    case("split_heads", lambda x: np.concatenate(F.split_heads(x, 2, 3)), attention._split_heads, (2, 3, 12),
+         value=lambda x: np.concatenate(np.einsum("ntphd->pnhtd", x.reshape(2, 3, 3, 2, 2)))),
+    case("split_heads, one unused", lambda x: F.split_heads(x, 2, 2)[1], attention._split_heads, (2, 3, 4),
+         value=lambda x: np.stack([x[..., 2:3], x[..., 3:]], 1)),
+    case("join_heads", F.join_heads, np.swapaxes, (2, 3, 4, 2),
+         value=lambda x: np.concatenate([x[:, 0], x[:, 1], x[:, 2]], -1)),
+    case("softmax_gradient", activations.softmax_gradient, activations.softmax_gradient.primitive, (2, 3), (2, 3),
+         value=lambda gy, y: y * gy - y * np.einsum("ij,ij->i", gy, y)[:, None]),
     case("embed_id", lambda W: F.embed_id(LABELS, W), operator.getitem, (3, 2), value=lambda W: W[LABELS]),
+    case("embed_id of sequences", lambda W: F.embed_id(LABELS.reshape(2, 2), W), operator.getitem, (3, 2),
+         value=lambda W: W[LABELS].reshape(2, 2, 2)),
     case("get_item", lambda x: F.get_item(x, [0, 1, 1]), operator.getitem, (3, 2), value=lambda x: x[[0, 1, 1]]),
     case("flatten", F.flatten, np.reshape, (2, 3, 4), value=lambda x: x.reshape(2, 12)),
     case("sum_to", lambda x: F.sum_to(x, (1, 3)), np.sum, (2, 2, 3), value=lambda x: x.sum((0, 1))[None]),
@@ -305,6 +352,13 @@ CASES: list[Case] = [
         for name, table, *args in [("reshape", np.reshape, (3, 2)), ("expand_dims", np.expand_dims, 1),
                                    ("broadcast_to", np.broadcast_to, (2, 2, 3)), ("clip", np.clip, -1.0, 1.0)]
     ),
+    case("rnn", recurrent.rnn, recurrent.rnn.primitive, (3, 2, 4), (4, 4), (2, 4),
+         value=lambda z, U, h: steps(lambda z, h: rnn_step(z, U, h), z, h)[0]),
+    case("lstm", lambda z, U, h, c: recurrent.lstm(z, U, h, c)[:, 5:], recurrent.lstm.primitive,
+         (3, 2, 8), (2, 8), (2, 2), (2, 2),
+         value=lambda z, U, h, c: steps(lambda z, h, c: lstm_step(z, U, h, c), z, h, c)[::-1].swapaxes(0, 1)),
+    case("gru", recurrent.gru, recurrent.gru.primitive, (3, 2, 6), (2, 6), (2,), (2, 2),
+         value=lambda z, U, b, h: steps(lambda z, h: gru_step(z, U, b, h), z, h)[0]),
     case("F.matmul", F.matmul, np.matmul, (2, 3), (3, 4), value=lambda a, b: np.einsum("ij,jk", a, b)),
 ]
 # fmt: on

@@ -1,12 +1,15 @@
 """DataLoader: every example once, in an order of its own, as arrays."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tinygrad_jp import DataLoader
-from tinygrad_jp.datasets import ArrayDataset, Dataset, Digits, Scale
+from tinygrad_jp import DataLoader, SeqDataLoader
+from tinygrad_jp.datasets import ArrayDataset, Dataset, Digits, Scale, SinCurve, Spiral
 
 
 def numbers(n):
@@ -220,3 +223,62 @@ def test_examples_of_different_shapes_are_refused():
     ragged = [(np.zeros(3), 0), (np.zeros(4), 1)]
     with pytest.raises(ValueError, match=r"batch: expected examples of one shape, got \(3,\), \(4,\); crop or pad"):
         next(iter(DataLoader(ragged, 2)))
+
+
+# ---- state -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda loader: pickle.loads(pickle.dumps(loader))])
+@pytest.mark.parametrize("make", [Digits, Spiral, lambda: ArrayDataset(np.arange(50))])
+def test_a_copy_goes_on_where_the_loader_is(make, again):
+    loader = DataLoader(make(), 7, rng=0)
+    list(loader)
+    other = again(loader)
+    for _ in range(2):
+        for (x, t), (x_other, t_other) in zip(loader, other, strict=True):
+            assert np.array_equal(x, x_other) and np.array_equal(t, t_other)
+
+
+def test_the_generators_state_is_the_loaders_state():
+    loader = DataLoader(numbers(50), 7, rng=0)
+    state = loader.rng.bit_generator.state
+    first = order(loader)
+    assert order(loader) != first
+    loader.rng.bit_generator.state = state
+    assert order(loader) == first
+
+
+# ---- SeqDataLoader ---------------------------------------------------------------------------------------------------
+
+
+@given(n=st.integers(1, 60), batch_size=st.integers(1, 60))
+def test_sequences_go_on_from_batch_to_batch(n, batch_size):
+    assume(n >= batch_size)
+    loader = SeqDataLoader(numbers(n), batch_size)
+    batches = list(loader)
+    assert len(batches) == len(loader) == -(-n // batch_size)
+    x = np.array([x for x, _ in batches])
+    assert x.shape == (len(loader), batch_size)
+    assert x[0].tolist() == [i * n // batch_size for i in range(batch_size)]
+    assert ((x[1:] - x[:-1]) % n == 1 % n).all()
+    assert set(x.ravel()) == set(range(n))
+    assert all(np.array_equal(t, 10 * x) for x, t in batches)
+
+
+def test_a_curve_in_sequences():
+    loader = SeqDataLoader(SinCurve(), 30)
+    (x0, t0), (x1, _), *_ = loader
+    assert x0.shape == t0.shape == (30, 1) and np.array_equal(t0, x1)
+    assert len(list(loader)) == len(list(loader)) == 34
+
+
+@pytest.mark.parametrize("dataset, batch_size, error, message", [
+    (numbers(3), 4, ValueError, "SeqDataLoader: expected at least 4 examples, got 3; lower batch_size"),
+    (numbers(3), 0, ValueError, "SeqDataLoader: expected batch_size >= 1, got 0"),
+    (numbers(3), 1.5, TypeError, "SeqDataLoader: expected batch_size to be an int, got 1.5"),
+    ([], 1, ValueError, "SeqDataLoader: expected at least 1 example, got an empty data set"),
+    (np.eye(3), 1, TypeError, "SeqDataLoader: expected a Dataset, .* got ndarray"),
+])  # fmt: skip
+def test_what_is_no_sequence_is_refused(dataset, batch_size, error, message):
+    with pytest.raises(error, match=message):
+        SeqDataLoader(dataset, batch_size)

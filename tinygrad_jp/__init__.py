@@ -9,20 +9,33 @@
 variable([0.63970001 0.13621869])
 """
 
-from tinygrad_jp import calculus, datasets, functions, initializers, layers, linear_algebra, models, optimizers
+from tinygrad_jp import (
+    calculus,
+    datasets,
+    functions,
+    initializers,
+    layers,
+    linear_algebra,
+    models,
+    optimizers,
+    transforms,
+)
+from tinygrad_jp.checkpoints import load_checkpoint, save_checkpoint
 from tinygrad_jp.core import Function, Parameter, Variable, apply, as_variable, primitive
-from tinygrad_jp.dataloaders import DataLoader
+from tinygrad_jp.dataloaders import DataLoader, SeqDataLoader
+from tinygrad_jp.debugging import debug
 from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from tinygrad_jp.graph import get_dot_graph, plot_dot_graph
+from tinygrad_jp.graph import draw, get_dot_graph, plot_dot_graph
 from tinygrad_jp.layers import Layer
 from tinygrad_jp.memory import keep_freed_memory
-from tinygrad_jp.models import Model
+from tinygrad_jp.models import Model, summary
 from tinygrad_jp.optimizers import Optimizer
 from tinygrad_jp.progress import progress
 from tinygrad_jp.randomness import seed
 from tinygrad_jp.settings import Config, no_grad, test_mode, using_config
 from tinygrad_jp.table import PULLBACKS, pullback
 from tinygrad_jp.testing import gradient_check
+from tinygrad_jp.tracing import Trace, trace
 
 __version__ = "0.1.0"
 
@@ -35,11 +48,15 @@ __all__ = [
     "Model",
     "Optimizer",
     "Parameter",
+    "SeqDataLoader",
+    "Trace",
     "Variable",
     "apply",
     "as_variable",
     "calculus",
     "datasets",
+    "debug",
+    "draw",
     "functions",
     "get_dot_graph",
     "grad",
@@ -52,6 +69,7 @@ __all__ = [
     "keep_freed_memory",
     "layers",
     "linear_algebra",
+    "load_checkpoint",
     "models",
     "no_grad",
     "optimizers",
@@ -59,8 +77,12 @@ __all__ = [
     "primitive",
     "progress",
     "pullback",
+    "save_checkpoint",
     "seed",
+    "summary",
     "test_mode",
+    "trace",
+    "transforms",
     "using_config",
     "value_and_grad",
     "vjp",

@@ -46,8 +46,9 @@ def primitive(func: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(func)
     def either(*args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(x, Variable) for x in args):
-            return apply(func, *args, **kwargs)
+        for x in args:
+            if isinstance(x, ArrayMethods):
+                return x.call(func, *args, **kwargs)
         return func(*args, **kwargs)
 
     either.primitive = func  # type: ignore[attr-defined]
@@ -76,11 +77,15 @@ def _infix(ufunc: np.ufunc, op: Pull) -> tuple[Pull, Pull]:
             y = op(a, b)
         except ValueError as error:
             raise misfit(ufunc, (a, b), error) from None
-        if not _recording():
+        recording = _recording()
+        if not recording:
             return _result(y, None, _NO_GRAPH)
         pulls = PULLBACKS[ufunc]
         edges = ((0, pulls[0], self),) if b is other else ((0, pulls[0], self), (1, pulls[1], other))
-        return _result(y, Function(ufunc, (a, b), _NONE, edges, y))
+        f = Function(ufunc, (a, b), _NONE, edges, y)
+        if recording is not True:
+            recording.recorded(f)
+        return _result(y, f)
 
     def right(self: "Variable", other: Any) -> Any:
         return apply(ufunc, other, self) if isinstance(other, _CONSTANTS) else NotImplemented
@@ -262,6 +267,11 @@ class Variable(ArrayMethods):
             return func(*_plain(args), **_plain(kwargs))
         raise no_rule(func)
 
+    @staticmethod
+    def call(func: Any, *args: Any, **settings: Any) -> "Variable":
+        """What a `@primitive` does on Variables; symbols, which print formulas, have a way of their own."""
+        return apply(func, *args, **settings)
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise TypeError("a Variable does not turn into an array silently, its graph would be lost; use .data")
 
@@ -355,7 +365,8 @@ class Function:
 
     `func` is the function, `args` and `kwargs` what it was called with (arrays and settings), `y` what it returned.
     `edges` lead backwards: for each argument that is a Variable its position, its pullback and the Variable itself.
-    `number` counts the Functions as they are made. `layer`, where a layer's output came from here, names the layer.
+    `number` counts the Functions as they are made. `layer`, where a layer's output came from here, names the layer, and
+    `note` is what `debug()` wrote down.
 
     Calls of NumPy are recorded by themselves. An operation of your own may be a subclass: `forward` takes and returns
     arrays, `backward` takes and returns Variables, `self.inputs` are the Variables it was called with.
@@ -373,7 +384,9 @@ class Function:
     variable(6.0)
     """
 
-    __slots__ = ("args", "edges", "func", "kwargs", "layer", "number", "y")
+    __slots__ = ("args", "edges", "func", "kwargs", "layer", "note", "number", "y")
+
+    note: Any
 
     def __init__(self, func: Any = None, args: Any = (), kwargs: Any = _NONE, edges: Any = (), y: Any = None) -> None:
         self.func = func
@@ -381,6 +394,7 @@ class Function:
         self.kwargs = kwargs
         self.edges: tuple[tuple[int, Pull, Variable], ...] = edges
         self.y = y
+        self.layer: Any = None
         self.number = serial()
 
     @property
@@ -417,7 +431,10 @@ class Function:
         Function.__init__(self, type(self), args, _NONE, edges, None)
         y = self.forward(*args)
         self.y = Several(map(_as_data, y)) if isinstance(y, tuple) else _as_data(y)
-        whole = _result(self.y, self) if _recording() else _result(self.y, None, _NO_GRAPH)
+        recording = _recording()
+        if recording is not True and recording:
+            recording.recorded(self)
+        whole = _result(self.y, self) if recording else _result(self.y, None, _NO_GRAPH)
         return tuple(apply(one_of, whole, i, len(y)) for i in range(len(y))) if isinstance(y, tuple) else whole
 
     def forward(self, *xs: Any) -> Any:
@@ -492,10 +509,13 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
         y = called(func, data) if func in PARTIAL else func(*data, **settings)
     except ValueError as error:
         raise misfit(func, data, error) from None
-    if not edges or not _recording():
+    recording = _recording()
+    if not edges or not recording:
         return _result(y, None, _NO_GRAPH)
-    node = Joint if isinstance(pulls, Together) else Function
-    return _result(y, node(func, tuple(data), settings, tuple(edges), y))
+    f = (Joint if isinstance(pulls, Together) else Function)(func, tuple(data), settings, tuple(edges), y)
+    if recording is not True:
+        recording.recorded(f)
+    return _result(y, f)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -522,26 +542,42 @@ def reachable(root: Function, after: int = -1) -> list[Function]:
 
 def backward(root: Variable, retain_grad: bool = False, create_graph: bool = False) -> None:
     """The backward pass: see `Variable.backward`."""
-    before = ENABLE_BACKPROP.set(create_graph)
+    recording = _recording()
+    before = ENABLE_BACKPROP.set(create_graph and (recording or True))
     try:
-        seed = _seed(root, create_graph)
-        order = reachable(root.creator) if root.creator is not None else []
-        grads: dict[Any, Any] = dict.fromkeys(order)
-        grads[root.creator if order else root] = seed
-        propagate(order, grads, retain_grad, create_graph)
+        kind: Any = _Retained if retain_grad else dict
+        order, grads = gradients(root, create_graph, kind() if isinstance(recording, bool) else recording.ledger(kind))
         # Only now, when nothing can fail any more, the gradients are handed out.
-        taken = {id(_plain(seed))}
+        taken = {id(root._grad._data)} if isinstance(root._grad, Variable) else set()
         for x, g in grads.items():
             if isinstance(x, Variable):
                 _deposit(x, g, taken)
         if retain_grad:
-            between = {id(x): x for f in order for _, _, x in f.edges if x.creator is not None}
+            between = {id(x): x for x in [root, *(x for f in order for _, _, x in f.edges)] if x.creator is not None}
             for x in between.values():
-                _deposit(x, grads[x.creator], taken)
-            if root.grad is None:
-                _deposit(root, seed, taken)
+                if x is not root or root.grad is None:
+                    _deposit(x, grads[x.creator], taken)
     finally:
         ENABLE_BACKPROP.reset(before)
+
+
+class _Retained(dict[Any, Any]):
+    """A dictionary that keeps what is taken out of it."""
+
+    pop = dict.get
+
+
+def gradients(root: Variable, create_graph: bool, grads: dict[Any, Any]) -> Any:
+    """The Functions behind `root`, the latest first, and `grads` filled with the gradients of leaves.
+
+    `grads` is an empty dictionary; that of `trace` or `debug` sees each step, as all a pass does is to ask and fill it.
+    """
+    seed = _seed(root, create_graph)
+    order = reachable(root.creator) if root.creator is not None else []
+    grads.update(dict.fromkeys(order))
+    grads[root.creator if order else root] = seed
+    propagate(order, grads, create_graph)
+    return order, grads
 
 
 def _seed(root: Variable, create_graph: bool) -> Any:
@@ -559,13 +595,12 @@ def _seed(root: Variable, create_graph: bool) -> Any:
     return np.ones_like(data) if isinstance(data, np.ndarray) else type(data)(1)
 
 
-def propagate(order: list[Function], grads: dict[Any, Any], retain_grad: bool, create_graph: bool) -> None:
+def propagate(order: list[Function], grads: dict[Any, Any], create_graph: bool) -> None:
     """Fill `grads`, whose keys are Functions and leaves, by one walk through `order`.
 
     The rules run on arrays, or under `create_graph` on Variables: their text is the same.
     """
-    look = grads.get
-    take = look if retain_grad else grads.pop
+    look, take = grads.get, grads.pop
     for f in order:
         gy = take(f)
         if gy is None:
@@ -584,7 +619,7 @@ def propagate(order: list[Function], grads: dict[Any, Any], retain_grad: bool, c
             data = x._data
             kind = type(g)
             if kind is not type(data) or kind is np.ndarray and (g.shape != data.shape or g.dtype is not data.dtype):
-                g = _fitted(g, data, f)
+                g = fitted(g, data, f)
                 if g is None:
                     continue
             target: Any = x.creator
@@ -594,7 +629,7 @@ def propagate(order: list[Function], grads: dict[Any, Any], retain_grad: bool, c
             grads[target] = g if sofar is None else sofar + g
 
 
-def _fitted(g: Any, data: Any, f: Function) -> Any:
+def fitted(g: Any, data: Any, f: Function) -> Any:
     """The gradient `g` in the shape and dtype of the argument `data`; None where there is no gradient.
 
     Ufuncs broadcast, and this is where that is undone; any other rule must return its argument's own shape. Where

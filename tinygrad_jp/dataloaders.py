@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_jp.datasets import ArrayDataset, Dataset, stack
+from tinygrad_jp.datasets.dataset import ArrayDataset, Dataset, stack
 from tinygrad_jp.randomness import Rng, generator
 
-__all__ = ["DataLoader"]
+__all__ = ["DataLoader", "SeqDataLoader"]
 
 
 class DataLoader:
@@ -34,6 +34,8 @@ class DataLoader:
     >>> x.shape, t.shape  # what remains
     ((37, 64), (37,))
 
+    The loader can be copied and pickled, and its copy goes on with the same orders: `rng` is the whole of its state.
+
     Raises TypeError or ValueError at once for a batch size that is no positive integer, and where there is no batch.
     """
 
@@ -46,18 +48,19 @@ class DataLoader:
         rng: Rng = None,
         drop_last: bool = False,
     ) -> None:
+        name = type(self).__name__
         if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
-            raise TypeError(f"DataLoader: expected batch_size to be an int, got {batch_size!r}; divide by //, not by /")
+            raise TypeError(f"{name}: expected batch_size to be an int, got {batch_size!r}; divide by //, not by /")
         if batch_size < 1:
-            raise ValueError(f"DataLoader: expected batch_size >= 1, got {batch_size}; len(dataset) gives one batch")
-        self.dataset = _examples(dataset)
+            raise ValueError(f"{name}: expected batch_size >= 1, got {batch_size}; len(dataset) gives one batch")
+        self.dataset = _examples(dataset, name)
         self.batch_size, self.shuffle, self.drop_last = int(batch_size), shuffle, drop_last
         self.rng = generator(rng) if rng is not None else generator().spawn(1)[0]
         if not len(self.dataset):
-            raise ValueError("DataLoader: expected at least 1 example, got an empty data set; add examples")
+            raise ValueError(f"{name}: expected at least 1 example, got an empty data set; add examples")
         if not len(self):
             few = f"{len(self.dataset)} and drop_last=True"
-            raise ValueError(f"DataLoader: expected at least {batch_size} examples, got {few}; lower batch_size")
+            raise ValueError(f"{name}: expected at least {batch_size} examples, got {few}; lower batch_size")
 
     def __len__(self) -> int:
         batches, rest = divmod(len(self.dataset), self.batch_size)
@@ -67,18 +70,49 @@ class DataLoader:
         n = len(self.dataset)
         order = self.rng.permutation(n) if self.shuffle else np.arange(n)
         for i in range(len(self)):
-            indices = order[i * self.batch_size : (i + 1) * self.batch_size]
-            data = self.dataset
-            yield data.batch(indices) if isinstance(data, Dataset) else stack([data[j] for j in indices.tolist()])
+            yield self._batch(order[i * self.batch_size : (i + 1) * self.batch_size])
+
+    def _batch(self, indices: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+        data = self.dataset
+        return data.batch(indices) if isinstance(data, Dataset) else stack([data[j] for j in indices.tolist()])
 
 
-def _examples(dataset: Any) -> Dataset | Sequence[Any]:
+class SeqDataLoader(DataLoader):
+    """Walk through a sequence at `batch_size` places at once: in each batch, element i follows element i of the last.
+
+    Place i starts at example i * N // batch_size, for N examples. There are ceil(N / batch_size) batches, all of them
+    whole, so that every example comes, and some come twice where batch_size does not divide N.
+
+    >>> for x, t in SeqDataLoader((np.arange(6), np.arange(1, 7)), batch_size=2):
+    ...     print(x, t)
+    [0 3] [1 4]
+    [1 4] [2 5]
+    [2 5] [3 6]
+
+    For recurrent networks, as in the DeZero book (Koki Saito, 2020), step 60; there, places are N // batch_size apart,
+    and the last examples never come. Raises ValueError where there are fewer examples than places.
+    """
+
+    def __init__(self, dataset: Dataset | Sequence[Any] | tuple[NDArray[Any], Any], batch_size: int) -> None:
+        super().__init__(dataset, batch_size, shuffle=False)
+        if len(self.dataset) < self.batch_size:
+            raise ValueError(
+                f"SeqDataLoader: expected at least {batch_size} examples, got {len(self.dataset)}; lower batch_size"
+            )
+
+    def __iter__(self) -> Iterator[tuple[NDArray[Any], Any]]:
+        n = len(self.dataset)
+        starts = np.arange(self.batch_size) * n // self.batch_size
+        return (self._batch((starts + i) % n) for i in range(len(self)))
+
+
+def _examples(dataset: Any, name: str) -> Dataset | Sequence[Any]:
     """Return `dataset` as something that has a length and examples ``(x, t)``."""
     if isinstance(dataset, tuple) and len(dataset) == 2 and isinstance(dataset[0], np.ndarray):
         return ArrayDataset(*dataset)
     if isinstance(dataset, np.ndarray) or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise TypeError(
-            "DataLoader: expected a Dataset, a pair of arrays (X, T) or a sequence of examples (x, t), "
+            f"{name}: expected a Dataset, a pair of arrays (X, T) or a sequence of examples (x, t), "
             f"got {type(dataset).__name__}; give (X, None) for data without labels, a list for a generator"
         )
     return dataset

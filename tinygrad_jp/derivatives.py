@@ -171,7 +171,7 @@ class _Call:
         """The gradients of Σ gy·y by each of `xs`, as Variables."""
         grads = dict.fromkeys(self.order) | {self.y.creator: gy}
         with using_config("enable_backprop", create_graph):
-            propagate(self.order, grads, False, create_graph)
+            propagate(self.order, grads, create_graph)
         found = [grads.get(x.creator) for x in self.xs]
         return [as_variable(np.zeros_like(x) if g is None else g) for x, g in zip(self.xs, found, strict=True)]
 

@@ -9,6 +9,7 @@ up) or backwards (fan_out: how many outputs each input feeds).
 array([0.6369617 , 0.26978672], dtype=float32)
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -43,7 +44,11 @@ def normal(std: float = 1.0) -> Callable[..., Any]:
     >>> initialize(normal(0.02), (2, 2), np.float32, rng=0).std() < 0.1
     np.True_
     """
-    return lambda shape, rng: rng.standard_normal(shape) * std
+    return functools.partial(_normal, std)
+
+
+def _normal(std: float, shape: Shape, rng: Any) -> Any:
+    return rng.standard_normal(shape) * std
 
 
 def orthogonal(shape: Shape, rng: Any) -> Any:

@@ -15,6 +15,7 @@ class ArrayMethods:
     __slots__ = ("_data",)
 
     _data: Any
+    call: Any  # How a `@primitive` is applied to this kind of argument.
 
     @property
     def shape(self) -> tuple[int, ...]:

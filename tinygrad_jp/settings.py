@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
-ENABLE_BACKPROP: ContextVar[bool] = ContextVar("enable_backprop", default=True)
+ENABLE_BACKPROP: ContextVar[Any] = ContextVar("enable_backprop", default=True)
 TRAIN: ContextVar[bool] = ContextVar("train", default=True)
 
-_SETTINGS = {"enable_backprop": ENABLE_BACKPROP, "train": TRAIN}
+_SETTINGS: dict[str, ContextVar[Any]] = {"enable_backprop": ENABLE_BACKPROP, "train": TRAIN}
 
 
 class _Config:
     """The settings in force where it is read: `Config.enable_backprop` and `Config.train`."""
 
     def __getattr__(self, name: str) -> bool:
-        return _setting(name).get()
+        return bool(_setting(name).get())  # `debug()` records with an object of its own.
 
     def __setattr__(self, name: str, value: bool) -> None:
         _setting(name).set(value)
@@ -23,7 +24,7 @@ class _Config:
 Config = _Config()
 
 
-def _setting(name: str) -> ContextVar[bool]:
+def _setting(name: str) -> ContextVar[Any]:
     if name not in _SETTINGS:
         raise AttributeError(f"no setting is named {name!r}; there are {', '.join(map(repr, _SETTINGS))}")
     return _SETTINGS[name]

@@ -15,9 +15,10 @@ def test_computes_what_is_computed_by_hand(peer):
     assert not [d for work in BY_HAND for d in differences(work, {"hand": load("hand"), peer: steps})]
 
 
-def test_the_convolutional_network_is_that_of_torch():
+@pytest.mark.parametrize("work", ["cnn64", "gpt"])
+def test_what_nobody_writes_by_hand_is_that_of_torch(work):
     torch = load("torch") or pytest.skip("torch is not installed")
-    assert not list(differences("cnn64", {"torch": torch, "tinygrad_jp": load("tinygrad_jp")}))
+    assert not list(differences(work, {"torch": torch, "tinygrad_jp": load("tinygrad_jp")}))
 
 
 @pytest.mark.parametrize("work", BY_HAND)

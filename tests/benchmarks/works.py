@@ -47,11 +47,27 @@ def convolution():
     return {"x": x, "t": t, "weights": weights, "lr": 0.01}
 
 
+def transformer(n_layers=2, width=64, n_vocab=65, context=64, batch=16):
+    rng = np.random.default_rng(0)
+    norm = [(width,), (width,)]
+    attention = [(width, 3 * width), (3 * width,), (width, width), (width,)]
+    mlp = [(width, 4 * width), (4 * width,), (4 * width, width), (width,)]
+    shapes = [(n_vocab, width), (context, width), *n_layers * (norm + attention + norm + mlp), *norm]
+    x, t = rng.integers(0, n_vocab, (2, batch, context))
+    return {"x": x, "t": t, "weights": [0.1 * rng.standard_normal(s, np.float32) for s in shapes], "lr": 0.001}
+
+
 def adam():
     rng = np.random.default_rng(0)
     weights = network(rng, 784, 100, 100, 10)
     # No gradient near zero, where it matters how a library adds Adam's eps.
     return {"weights": weights, "grads": [rng.random(w.shape, np.float32) + 1 for w in weights], "lr": 0.001}
+
+
+def small_adam():
+    rng = np.random.default_rng(0)
+    weights = [rng.standard_normal(64, np.float32) for _ in range(100)]
+    return {"weights": weights, "grads": [rng.random(64, np.float32) + 1 for _ in weights], "lr": 0.001}
 
 
 WORKS = {
@@ -60,7 +76,9 @@ WORKS = {
     "mlp60000": Work("the same, 60,000 rows in one batch", "classification", lambda: classification(60_000)),
     "chain": Work("1,000 times y = y * 0.999 + x on scalars, and back", "chain", lambda: {"x": np.float32(0.5)}),
     "cnn64": Work("conv 3x3 (16), pool, conv 3x3 (32), pool, 100, 10; 64 images of 28x28", "convolution", convolution),
+    "gpt": Work("a GPT: 2 layers, width 64, 4 heads, 65 characters; 16 texts of 64; Adam", "transformer", transformer),
     "adam90k": Work("Adam on the weights of mlp100, gradients given", "adam", adam),
+    "adam100x64": Work("Adam on 100 arrays of 64 numbers, gradients given", "adam", small_adam),
 }
 
 

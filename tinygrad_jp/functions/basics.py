@@ -5,7 +5,7 @@ from typing import Any
 import numpy
 
 from tinygrad_jp import arrays
-from tinygrad_jp.arrays import Axis, Shape
+from tinygrad_jp.arrays import Axis, Shape, rows, sum_rows
 from tinygrad_jp.core import Variable, apply, as_variable
 from tinygrad_jp.table import PULLBACKS
 
@@ -197,7 +197,7 @@ def linear(x: Any, W: Any, b: Any = None) -> Variable:
 
 
 def _linear(x: Any, W: Any, b: Any) -> Any:
-    y = x.dot(W)
+    y = _product(x, W)
     if b is None:
         return y
     if b.dtype != y.dtype or b.ndim != 1:
@@ -206,19 +206,13 @@ def _linear(x: Any, W: Any, b: Any) -> Any:
     return y
 
 
-def _rows(x: Any) -> Any:
-    """x (..., D) as a matrix (N, D)."""
-    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-
-
-def d_linear_b(gy: Any, y: Any, x: Any, W: Any, b: Any) -> Any:
-    """The sum over the rows, as a product with ones: BLAS sums faster than NumPy."""
-    gy = _rows(gy)
-    return gy.T.dot(numpy.ones(len(gy), gy.dtype))
+def _product(x: Any, W: Any) -> Any:
+    """x·W, with x (..., I) seen as one matrix: NumPy's `dot` hands no others to BLAS."""
+    return x.dot(W) if x.ndim < 3 else rows(x).dot(W).reshape(*x.shape[:-1], W.shape[-1])
 
 
 PULLBACKS[_linear] = (
-    lambda gy, y, x, W, b: gy.dot(W.T),
-    lambda gy, y, x, W, b: _rows(x).T.dot(_rows(gy)),
-    d_linear_b,
+    lambda gy, y, x, W, b: _product(gy, W.T),
+    lambda gy, y, x, W, b: rows(x).T.dot(rows(gy)),
+    lambda gy, y, x, W, b: sum_rows(gy),
 )

@@ -1,7 +1,18 @@
 """Layers: functions that hold what they learn. Known as `L`."""
 
-from tinygrad_jp.layers import layer, linear
+from tinygrad_jp.layers import attention, convolution, layer, linear, normalization, recurrent
+from tinygrad_jp.layers.attention import *  # noqa: F403
+from tinygrad_jp.layers.convolution import *  # noqa: F403
 from tinygrad_jp.layers.layer import *  # noqa: F403
 from tinygrad_jp.layers.linear import *  # noqa: F403
+from tinygrad_jp.layers.normalization import *  # noqa: F403
+from tinygrad_jp.layers.recurrent import *  # noqa: F403
 
-__all__ = [*layer.__all__, *linear.__all__]
+__all__ = [
+    *layer.__all__,
+    *linear.__all__,
+    *convolution.__all__,
+    *normalization.__all__,
+    *attention.__all__,
+    *recurrent.__all__,
+]

@@ -1,11 +1,12 @@
 """What all layers share: they hold Parameters and other layers, and find them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Parameter, serial
+from tinygrad_jp.core import Parameter, Variable, serial
+from tinygrad_jp.serialization import Pathlike, load_weights, save_weights
 
 __all__ = ["Buffer", "Layer"]
 
@@ -41,10 +42,10 @@ class Layer:
         start = serial()
         y = self.forward(*inputs, **options)
         for output in y if isinstance(y, tuple) else (y,):
-            f = getattr(output, "creator", None)
+            f = output.creator if isinstance(output, Variable) else None
             if f is not None and f.number > start:
                 # What pictures need: all that was recorded since `start` was recorded inside this layer.
-                f.layer = (self, start, getattr(f, "layer", None))
+                f.layer = (self, start, f.layer)
         return y
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
@@ -52,7 +53,7 @@ class Layer:
 
     def params(self) -> list[Parameter]:
         """Every Parameter in the order of definition; one that is shared comes once, where it is first."""
-        return [p for p in _find(self, None, {}, set()) if type(p) is not Buffer]
+        return list(_collect((self,), {}, set()))
 
     def named_params(self) -> dict[str, Parameter]:
         """Every Parameter by its path, such as `l1.W`, in the order of `params`."""
@@ -60,7 +61,7 @@ class Layer:
 
     def cleargrads(self) -> None:
         """Forget the gradients of all Parameters."""
-        for p in self.params():
+        for p in _collect((self,), {}, set()):
             p.cleargrad()
 
     def layers_by_path(self) -> Iterator[tuple[str, "Layer"]]:
@@ -105,8 +106,40 @@ class Layer:
                 raise ValueError(f"{name}: {path}: expected numbers, got dtype {arrays[path].dtype}")
             if p._data is not None and arrays[path].shape != p.shape:
                 raise ValueError(f"{name}: {path}: expected the shape {p.shape}, got {arrays[path].shape}")
-        for path, p in held.items():
-            p.data = arrays[path].astype(arrays[path].dtype if p._data is None else p.dtype, copy=True)
+        copies = [a.astype(a.dtype if p._data is None else p.dtype) for p, a in ((held[k], arrays[k]) for k in held)]
+        for p, copy in zip(held.values(), copies, strict=True):
+            p.data = copy
+
+    def save_weights(self, path: Pathlike, *, layout: str | None = None) -> None:
+        """Write every array of `state()` to `path`, which ends in .npz or .safetensors (needs the package safetensors).
+
+        An .npz file is NumPy's, without pickle; its keys are the paths. With `layout="torch"` the names and the shapes
+        are PyTorch's: `fc.weight` (O, I) for `fc.W` (I, O), so that a module of the same attributes can
+        `load_state_dict` them; layers in a `Sequential` are numbered as there.
+
+        The file is written whole or not at all: whatever stops it, what was at `path` before stays. Through a link,
+        the file that it leads to is replaced. Raises ValueError for another suffix, RuntimeError where a Parameter
+        waits for its data, OSError where the disk refuses.
+
+        >>> import os, tempfile
+        >>> from tinygrad_jp.layers import Linear
+        >>> layer, other = Linear(3, in_size=2), Linear(3)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     layer.save_weights(os.path.join(folder, "linear.npz"))
+        ...     other.load_weights(os.path.join(folder, "linear.npz"))
+        >>> bool((other.W == layer.W).all())
+        True
+        """
+        save_weights(self, path, layout=layout)
+
+    def load_weights(self, path: Pathlike, *, layout: str | None = None) -> None:
+        """Take over what `save_weights` wrote to `path`, all of it, or none where an error is raised.
+
+        Files of DeZero are read as well, and with `layout="torch"` those with PyTorch's names and shapes. Raises
+        OSError where there is no file, ValueError where it is damaged or does not fit, with its path and the reason.
+        Damage in the numbers of a .safetensors file goes unnoticed: unlike .npz, it has no checksums.
+        """
+        load_weights(self, path, layout=layout)
 
     def _held(self) -> dict[str, Parameter]:
         """Every Parameter and Buffer by its path."""
@@ -132,15 +165,42 @@ class Layer:
 _HOLDERS = (Layer, list, tuple, dict)
 
 
-def _find(node: Any, path: Any, found: dict[Any, Any], seen: set[int]) -> dict[Any, Any]:
-    """Add to `found` each Parameter in `node`, a layer or a collection of layers, with the path there (if not None)."""
+class _Kinds(dict[type, Any]):
+    """What a child of a class is to those who look for Parameters: what it derives from, or None."""
+
+    def __missing__(self, cls: type) -> type | None:
+        self[cls] = next((kind for kind in (Buffer, Parameter, *_HOLDERS) if issubclass(cls, kind)), None)
+        return self[cls]
+
+
+_kinds = _Kinds()
+
+
+def _collect(children: Iterable[Any], found: dict[Any, None], seen: set[int]) -> dict[Any, None]:
+    """Add to `found` each Parameter in `children`. This runs twice a training step, and so does not look at paths."""
+    for child in children:
+        kind = _kinds[type(child)]
+        if kind is None or kind is Buffer:
+            continue
+        if kind is Parameter:
+            found[child] = None
+        elif id(child) not in seen:
+            seen.add(id(child))
+            _collect(
+                child.__dict__.values() if kind is Layer else child.values() if kind is dict else child, found, seen
+            )
+    return found
+
+
+def _find(node: Any, path: tuple[Any, ...], found: dict[Any, Any], seen: set[int]) -> dict[Any, Any]:
+    """Add to `found` each Parameter and Buffer in `node`, a layer or a collection of layers, with the path there."""
     seen.add(id(node))
     children = vars(node) if isinstance(node, Layer) else node
     for key, child in children.items() if isinstance(children, dict) else enumerate(children):
         if isinstance(child, Parameter):
-            found.setdefault(child, path if path is None else (*path, key))
+            found.setdefault(child, (*path, key))
         elif isinstance(child, _HOLDERS) and id(child) not in seen:
-            _find(child, path if path is None else (*path, key), found, seen)
+            _find(child, (*path, key), found, seen)
     return found
 
 

@@ -1,6 +1,11 @@
 """Models: layers that are whole networks."""
 
-from tinygrad_jp.models import model
+from tinygrad_jp.models import gpt, model, resnet, squeezenet, vgg
+from tinygrad_jp.models.gpt import *  # noqa: F403
 from tinygrad_jp.models.model import *  # noqa: F403
+from tinygrad_jp.models.resnet import *  # noqa: F403
+from tinygrad_jp.models.squeezenet import *  # noqa: F403
+from tinygrad_jp.models.summary import summary
+from tinygrad_jp.models.vgg import *  # noqa: F403
 
-__all__ = [*model.__all__]
+__all__ = [*gpt.__all__, *model.__all__, *resnet.__all__, *squeezenet.__all__, "summary", *vgg.__all__]

@@ -19,7 +19,7 @@ class Model(L.Layer):
 
     def plot(self, *inputs: Any, to_file: str | Path = "model.png") -> Path:
         """Compute the model on `inputs` and write the picture of its graph to `to_file`."""
-        return plot_dot_graph(self.forward(*inputs), verbose=True, to_file=to_file)
+        return plot_dot_graph(self(*inputs), verbose=True, to_file=to_file)
 
 
 class Sequential(Model):

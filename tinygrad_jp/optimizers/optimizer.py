@@ -1,6 +1,9 @@
 """What all optimizers share: they find the parameters, keep arrays of their own for each, and change it in place."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate, pairwise
+from operator import is_
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -9,21 +12,31 @@ from tinygrad_jp.core import Parameter
 
 __all__ = ["Optimizer"]
 
+Rate = float | Callable[[int], float]
+
+NUMBERS = (int, float, np.number)
+
+# What a setting must stay below; none may be negative.
+BELOW = dict.fromkeys(("momentum", "rho", "beta1", "beta2"), 1.0)
+# Small parameters take their steps together, up to so many numbers: see `_Lot`.
+TOGETHER = 8192
+
 
 class Optimizer:
     """What all optimizers share. A subclass names the arrays it keeps for each parameter, and writes `step`.
 
-    `step(x, g, *kept, work)` changes the array x in place by the gradient g, which it only reads; `kept` are the arrays
-    named in `keeps`, zeros at first, and `work` is one more of x's shape and dtype to compute in. `self.rate` is the
-    learning rate of this step and `self.t` its number, from 1. An optimizer in DeZero's way writes
-    `update_one(self, param)` instead.
+    `step(x, g, *kept, *work)` changes the array x in place by the gradient g, which it only reads; `kept` are the
+    arrays named in `keeps`, zeros at first, and `work` is one more (`works` in number) to compute in, all of x's shape
+    and dtype. `self.rate` is the learning rate of this step and `self.t` its number, from 1. A step treats each number
+    by itself, for x is one parameter, or several small ones in a flat array. An optimizer of which that is not true
+    writes `update_one(self, param)` instead, as DeZero's do.
 
-    A learning rate is a number, or a function of the step, such as those in `schedules`.
+    Settings go to `super().__init__` by name: it makes them attributes, and raises ValueError for a negative one. The
+    learning rate, the attribute that `rate_name` names, is a number or a function of the step such as in `schedules`.
 
     >>> class Signs(Optimizer):
     ...     def __init__(self, lr=0.01):
-    ...         super().__init__()
-    ...         self.lr = lr
+    ...         super().__init__(lr=lr)
     ...     def step(self, x, g, work):
     ...         x -= np.multiply(np.sign(g, out=work), self.rate, out=work)
     >>> from tinygrad_jp.layers import Linear
@@ -37,14 +50,30 @@ class Optimizer:
     """
 
     keeps: ClassVar[tuple[str, ...]] = ()
+    works: ClassVar[int] = 1
     rate_name: ClassVar[str] = "lr"
+    rate: float
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Rate) -> None:
         self.target: Any = None
         self.hooks: list[Callable[[list[Parameter]], None]] = []
         self.t = 0
-        self._kept: dict[Parameter, tuple[Any, ...]] = {}
-        self._work: dict[Any, Any] = {}
+        self._kept: dict[Parameter, list[Any]] = {}
+        self._lots: list[_Lot] = []
+        self._data: list[Any] = []
+        self._set(**settings)
+
+    def _set(self, **settings: Rate) -> None:
+        """Make settings attributes, once they are seen to be within their ranges."""
+        for name, value in settings.items():
+            below, kind = BELOW.get(name, math.inf), type(self).__name__
+            if not (name == self.rate_name and callable(value)):
+                if not isinstance(value, NUMBERS):
+                    raise TypeError(f"{kind}: expected a number as {name}, got {type(value).__name__}")
+                if not 0 <= value < below:
+                    raise ValueError(f"{kind}: expected {name} of at least 0 and below {below:g}, got {value}")
+                value = float(value)
+            setattr(self, name, value)
 
     def setup(self, target: Any) -> Self:
         """Set the model whose parameters are to be updated."""
@@ -54,7 +83,7 @@ class Optimizer:
         return self
 
     def add_hook(self, hook: Callable[[list[Parameter]], None]) -> None:
-        """Call `hook(params)` before each update, with the parameters that have gradients."""
+        """Call `hook(params)` before each update, with the parameters that have gradients: see `hooks`."""
         self.hooks.append(hook)
 
     def update(self) -> None:
@@ -64,36 +93,34 @@ class Optimizer:
         """
         if self.target is None:
             raise RuntimeError(f"{type(self).__name__}: no model to update; call setup(model) first")
-        params = [p for p in self.target.params() if p.grad is not None]
+        params = [p for p in self.target.params() if p._grad is not None]
         if not params:
             raise RuntimeError(f"{type(self).__name__}: no parameter has a gradient; call loss.backward() first")
         for hook in self.hooks:
             hook(params)
-        self.t += 1
-        for p in params:
-            self.update_one(p)
+            params = [p for p in params if p._grad is not None]
+        self.begin()
+        if type(self).update_one is not Optimizer.update_one:
+            for p in params:
+                self.update_one(p)
+            return
+        data = [p._data for p in params]
+        if len(data) != len(self._data) or not all(map(is_, data, self._data)):
+            self._lots = [self._lot(lot) for lot in _together(params)]
+            self._data = [p._data for p in params]
+        for lot in self._lots:
+            lot.take(self.step)
 
-    @property
-    def rate(self) -> float:
-        """The learning rate of the current step."""
-        rate = getattr(self, self.rate_name)
-        return rate(self.t) if callable(rate) else rate
+    def begin(self) -> None:
+        """Begin an update: set what is the same for all parameters, `t` and `rate`."""
+        rate = getattr(self, self.rate_name, None)
+        if rate is not None:
+            self.rate = float(rate(self.t + 1) if callable(rate) else rate)
+        self.t += 1
 
     def update_one(self, param: Parameter) -> None:
         """Change `param.data` in place by `param.grad.data`."""
-        kept = self._kept.get(param)
-        if kept is None:
-            kept = self._keep(param, [np.zeros_like(param.data) for _ in self.keeps])
-        self.step(param.data, param.grad.data, *kept)
-
-    def _keep(self, param: Parameter, arrays: list[Any]) -> tuple[Any, ...]:
-        """Keep `arrays` for `param`, and beside them one to compute in, which parameters of one shape share."""
-        x = param.data
-        key = x.shape, x.dtype
-        if key not in self._work:
-            self._work[key] = np.empty_like(x)
-        self._kept[param] = (*arrays, self._work[key])
-        return self._kept[param]
+        self._lot([param]).take(self.step)
 
     def step(self, x: Any, g: Any, *arrays: Any) -> None:
         """Change the array x in place by the gradient g."""
@@ -101,10 +128,24 @@ class Optimizer:
             f"{type(self).__name__}: write step(self, x, g, ..., work), or update_one(self, param)"
         )
 
+    def _lot(self, params: list[Parameter]) -> "_Lot":
+        """The lot of `params`, which takes over what is kept for them; zeros, where that is nothing of their shape."""
+        for p in params:
+            x, kept = p.data, self._kept.get(p, ())
+            if kept and kept[0].shape == x.shape:
+                self._kept[p] = [a.astype(x.dtype, copy=False) for a in kept]
+            else:
+                self._kept[p] = [np.zeros_like(x) for _ in self.keeps]
+        lot = _Lot(params, [self._kept[p] for p in params], self.works)
+        self._kept.update(zip(params, lot.kept, strict=True))
+        return lot
+
     # State
 
     def state(self) -> dict[str, Any]:
         """A copy of what the optimizer knows: its numbers, and by name what it keeps for each parameter.
+
+        A learning rate that is a function, and hooks, are not in it.
 
         >>> from tinygrad_jp import optimizers, layers
         >>> model = layers.Linear(1, in_size=1)
@@ -129,21 +170,23 @@ class Optimizer:
         expected = {*numbers, *self.keeps}
         if set(state) != expected:
             raise ValueError(f"{name}: expected the entries {sorted(expected)}, got {sorted(state)}")
-        if any(np.shape(state[key]) != () for key in numbers):
-            raise ValueError(f"{name}: expected one number for each of {numbers}")
-        paths = [list(state[slot]) for slot in self.keeps]
+        values = {key: np.asarray(state[key]) for key in numbers}
+        if wrong := [key for key, value in values.items() if value.shape or value.dtype.kind not in "fiub"]:
+            raise ValueError(f"{name}: expected one number for each of {wrong}")
+        kept: dict[Parameter, list[Any]] = {}
         for slot in self.keeps:
+            if set(state[slot]) != set(state[self.keeps[0]]):
+                raise ValueError(f"{name}: expected the parameters of {self.keeps[0]} in {slot}, got {[*state[slot]]}")
             for path, array in state[slot].items():
-                if path not in named or list(state[slot]) != paths[0]:
-                    raise ValueError(f"{name}: {slot}: no parameter of the model, or no whole set, for {path!r}")
-                if np.shape(array) != named[path].shape:
-                    raise ValueError(f"{name}: {slot}.{path}: expected {named[path].shape}, got {np.shape(array)}")
-        for key in numbers:
-            setattr(self, key, type(getattr(self, key))(state[key]))
-        self._kept = {}
-        for path in paths[0] if paths else []:
-            p = named[path]
-            self._keep(p, [np.array(state[slot][path], p.dtype) for slot in self.keeps])
+                p = named.get(path)
+                if p is None or p._data is None:
+                    raise ValueError(f"{name}: {slot}: the model has no parameter {path!r} with data; load them first")
+                if np.shape(array) != p.shape:
+                    raise ValueError(f"{name}: {slot}.{path}: expected the shape {p.shape}, got {np.shape(array)}")
+                kept.setdefault(p, []).append(np.array(array, p.dtype))
+        for key, value in values.items():
+            setattr(self, key, value.item())
+        self._kept, self._lots, self._data = kept, [], []
 
     def _named(self) -> dict[str, Parameter]:
         if self.target is None:
@@ -151,5 +194,63 @@ class Optimizer:
         return self.target.named_params()
 
     def _numbers(self) -> list[str]:
-        """The names of the settings that are numbers; a learning rate that is a function is not saved."""
-        return [key for key, value in vars(self).items() if isinstance(value, int | float)]
+        """The names of what is to be saved besides arrays."""
+        return [key for key, value in vars(self).items() if isinstance(value, NUMBERS) and key != "rate"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what the first update makes anew."""
+        return vars(self) | {"_lots": [], "_data": []}
+
+
+class _Lot:
+    """Parameters that take their step as one array.
+
+    A call of NumPy's on ten numbers takes as long as one on a thousand, so small parameters share their calls: their
+    data and gradients are gathered in flat arrays, and what is kept for them are parts of flat arrays, `kept`.
+    """
+
+    def __init__(self, params: list[Parameter], kept: list[list[Any]], works: int) -> None:
+        self.params, self.xs, self.kept, self.parts = params, [p.data for p in params], kept, []
+        self.x, arrays = self.xs[0], kept[0]
+        if len(params) > 1:
+            sizes = [x.size for x in self.xs]
+            self.x, self.g = (np.empty(sum(sizes), self.x.dtype) for _ in range(2))
+            ends = list(accumulate(sizes, initial=0))
+            arrays = [np.concatenate(slot, axis=None) for slot in zip(*kept, strict=True)]
+            self.parts, *parts = (
+                [a[i:j].reshape(x.shape) for x, (i, j) in zip(self.xs, pairwise(ends), strict=True)]
+                for a in (self.x, *arrays)
+            )
+            self.kept = [[part[i] for part in parts] for i in range(len(params))]
+        self.arrays = [*arrays, *(np.empty_like(self.x) for _ in range(works))]
+
+    def take(self, step: Callable[..., None]) -> None:
+        """Take the step."""
+        if not self.parts:
+            step(self.x, self.params[0].grad.data, *self.arrays)
+            return
+        np.concatenate(self.xs, axis=None, out=self.x)
+        np.concatenate([p._grad._data for p in self.params], axis=None, out=self.g)
+        step(self.x, self.g, *self.arrays)
+        for x, part in zip(self.xs, self.parts, strict=True):
+            x[...] = part
+
+
+def _together(params: list[Parameter]) -> Iterator[list[Parameter]]:
+    """The parameters in lots: small ones of one dtype together, large ones alone.
+
+    All are alone where data overlap, as of weights that are tied: there one step must see what the last has done.
+    """
+    bounds = sorted(np.lib.array_utils.byte_bounds(p.data) for p in params)
+    room = TOGETHER if all(a[1] <= b[0] for a, b in pairwise(bounds)) else 0
+    lots: dict[Any, list[Parameter]] = {}
+    for p in params:
+        lot = lots.setdefault(p.dtype, [])
+        if p.size > room:
+            yield [p]
+        elif sum(q.size for q in lot) + p.size > room:
+            yield lot
+            lots[p.dtype] = [p]
+        else:
+            lot.append(p)
+    yield from filter(None, lots.values())

@@ -41,6 +41,20 @@ def convolution(dz, x, t, weights, lr):
         yield float(loss.data), (p.grad.data for p in params)
 
 
+def transformer(x, t, weights, lr):
+    dz, (n_vocab, width), context = tinygrad_jp, weights[0].shape, len(weights[1])
+    model = dz.models.GPT(n_vocab, (len(weights) - 4) // 12, width, 4, context)
+    for p, w in zip(model.params(), weights, strict=True):
+        p.data = w.copy()
+    optimizer = dz.optimizers.Adam(lr).setup(model)
+    while True:
+        loss = dz.functions.softmax_cross_entropy(model(x), t)
+        model.cleargrads()
+        loss.backward()
+        optimizer.update()
+        yield float(loss.data), (p.grad.data for p in model.params())
+
+
 def chain(dz, x):
     x = dz.Variable(np.array(x))
     while True:
@@ -76,4 +90,4 @@ def steps(dz):
     }
 
 
-STEPS = steps(tinygrad_jp)
+STEPS = steps(tinygrad_jp) | {"transformer": transformer}

@@ -46,6 +46,51 @@ def convolution(x, t, weights, lr):
         yield loss.item(), (g.T if g.ndim == 2 else g for g in grads)
 
 
+class Block(nn.Module):
+    def __init__(self, width, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.norm1, self.qkv, self.out = nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.norm2, self.wide, self.narrow = (
+            nn.LayerNorm(width),
+            nn.Linear(width, 4 * width),
+            nn.Linear(4 * width, width),
+        )
+
+    def forward(self, x):
+        N, T, D = x.shape
+        q, k, v = self.qkv(self.norm1(x)).view(N, T, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(y.transpose(1, 2).reshape(N, T, D))
+        return x + self.narrow(nn.functional.gelu(self.wide(self.norm2(x)), approximate="tanh"))
+
+
+class GPT(nn.Module):
+    def __init__(self, n_vocab, n_layers, width, n_heads, context):
+        super().__init__()
+        self.token, self.position = nn.Embedding(n_vocab, width), nn.Embedding(context, width)
+        self.blocks, self.norm = nn.Sequential(*(Block(width, n_heads) for _ in range(n_layers))), nn.LayerNorm(width)
+
+    def forward(self, ids):
+        x = self.blocks(self.token(ids) + self.position.weight[: ids.shape[1]])
+        return nn.functional.linear(self.norm(x), self.token.weight)
+
+
+def transformer(x, t, weights, lr):
+    (n_vocab, width), context = weights[0].shape, len(weights[1])
+    x, t, model = torch.from_numpy(x), torch.from_numpy(t), GPT(n_vocab, (len(weights) - 4) // 12, width, 4, context)
+    turned = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Linear)}
+    for p, w in zip(model.parameters(), weights, strict=True):
+        p.data = torch.tensor(w.T.copy() if id(p) in turned else w)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    while True:
+        loss = nn.functional.cross_entropy(model(x).view(-1, n_vocab), t.view(-1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss.item(), (p.grad.numpy().T if id(p) in turned else p.grad.numpy() for p in model.parameters())
+
+
 def chain(x):
     x = torch.tensor(x, requires_grad=True)
     while True:
@@ -71,6 +116,7 @@ STEPS = {
     "regression": partial(mlp, nn.functional.mse_loss),
     "classification": partial(mlp, nn.functional.cross_entropy),
     "convolution": convolution,
+    "transformer": transformer,
     "chain": chain,
     "adam": adam,
 }

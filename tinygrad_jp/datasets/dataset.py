@@ -1,33 +1,12 @@
-"""Data sets: examples ``(x, t)``, taken one at a time or as a whole batch.
+"""What a data set is: two arrays, or a subclass that says how an example is made."""
 
-A data set is two arrays, `data` and `label`, and two transforms, applied when examples are taken:
-
->>> from tinygrad_jp import datasets
->>> train, test = datasets.Digits(train=True), datasets.Digits(train=False)
->>> x, t = train[0]  # one example
->>> x.shape, x.dtype.name, int(t)
-((64,), 'float32', 6)
->>> x, t = train[:100]  # a batch, in one indexing operation
->>> x.shape, t.shape
-((100, 64), (100,))
-
-Data of one's own is an `ArrayDataset`, or a subclass of `Dataset` that fills `data` and `label` in `prepare`.
-"""
-
-from __future__ import annotations
-
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_jp import idx
-
-__all__ = ["MNIST", "ArrayDataset", "Dataset", "Digits", "Scale"]
+__all__ = ["ArrayDataset", "Dataset", "Transform", "stack"]
 
 Array = NDArray[Any]
 Transform = Callable[[Any], Any] | None
@@ -36,27 +15,6 @@ Transform = Callable[[Any], Any] | None
 def identity(x: Any) -> Any:
     """Return `x` as it is: the transform where none was given."""
     return x
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Scale pixels from 0..`peak` to float32 in [0, 1], and flatten each image into a vector.
-
-    Shapes: ``(C, H, W)`` becomes ``(C*H*W,)``, and a batch ``(N, C, H, W)`` becomes ``(N, C*H*W)``. With
-    ``flatten=False``, for convolutions, shapes stay as they are.
-
-    >>> Scale(255)(np.array([[[0, 51], [102, 255]]], dtype=np.uint8))
-    array([0. , 0.2, 0.4, 1. ], dtype=float32)
-    """
-
-    peak: float
-    flatten: bool = True
-    batched: ClassVar[bool] = True
-
-    def __call__(self, x: Array) -> Array:
-        """Scale one image, or a batch of them."""
-        y: Array = np.divide(x, self.peak, dtype=np.float32)
-        return y.reshape(*x.shape[:-3], math.prod(x.shape[-3:])) if self.flatten else y
 
 
 class Dataset:
@@ -158,69 +116,9 @@ def _join(values: list[Any]) -> Array:
 
 def _apply(transform: Callable[[Any], Any], batch: Array) -> Array:
     if transform is identity or getattr(transform, "batched", False):
-        return np.asarray(transform(batch))
+        y = np.asarray(transform(batch))
+        if y.shape[:1] != (len(batch),):
+            name = type(transform).__name__
+            raise ValueError(f"{name}: expected a batch of {len(batch)}, got shape {y.shape} from {batch.shape}")
+        return y
     return _join([transform(example) for example in batch])
-
-
-class Digits(Dataset):
-    """1,797 handwritten digits of 8 x 8 pixels, which come with the package: 1,437 for training, 360 for testing.
-
-    `data` is uint8 ``(N, 1, 8, 8)`` with values 0..16, `label` int64 ``(N,)``; by default x is a float32 vector of 64
-    values in [0, 1]. For images ``(1, 8, 8)``, give ``transform=Scale(16, flatten=False)``.
-
-    The split is fixed. The source is ordered by writer, and its last writers are harder than the rest, so that it was
-    shuffled once, by ``numpy.random.default_rng(0).permutation(1797)``, before the last 360 were set aside.
-
-    Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (test set), UCI Machine Learning
-    Repository, 1998, https://doi.org/10.24432/C50P49. Licence: CC BY 4.0. Changes: shuffled, stored as uint8.
-
-    >>> len(Digits(train=True)), len(Digits(train=False))
-    (1437, 360)
-    """
-
-    default = Scale(16)
-
-    def __init__(self, train: bool = True, transform: Transform = default, target_transform: Transform = None) -> None:
-        super().__init__(train, transform, target_transform)
-
-    def prepare(self) -> None:
-        """Read the file that lies beside this module."""
-        with np.load(Path(__file__).with_name("digits.npz"), allow_pickle=False) as file:
-            part = slice(None, 1437) if self.train else slice(1437, None)
-            self.data, self.label = file["data"][part], file["label"][part].astype(np.int64)
-
-
-class MNIST(Dataset):
-    """70,000 handwritten digits of 28 x 28 pixels: 60,000 for training, 10,000 for testing.
-
-    `data` is uint8 ``(N, 1, 28, 28)`` with values 0..255, `label` int64 ``(N,)``; by default x is a float32 vector of
-    784 values in [0, 1]. For images ``(1, 28, 28)``, give ``transform=Scale(255, flatten=False)``.
-
-    The files, in IDX format, with or without gzip, are read from the directory that the environment variable
-    TINYGRAD_JP_DATA names, or from ``mnist/`` in it. Where it is not set, they are downloaded (11 MB) on first use and
-    kept in ``~/.cache/tinygrad_jp/mnist/``, or below XDG_CACHE_HOME. Every file is checked by its sha256.
-
-    Raises FileNotFoundError where a file is neither found nor downloaded, ValueError where it is not the original.
-
-    Source: Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits. Licence: CC BY-SA 3.0.
-
-    >>> x, t = MNIST(train=False)[:100]  # doctest: +SKIP
-    >>> x.shape, t.shape  # doctest: +SKIP
-    ((100, 784), (100,))
-    """
-
-    default = Scale(255)
-
-    def __init__(self, train: bool = True, transform: Transform = default, target_transform: Transform = None) -> None:
-        super().__init__(train, transform, target_transform)
-
-    def prepare(self) -> None:
-        """Find or download the two files, and read them."""
-        part = "train" if self.train else "t10k"
-        self.data = idx.read(f"{part}-images-idx3-ubyte")[:, np.newaxis]
-        self.label = idx.read(f"{part}-labels-idx1-ubyte").astype(np.int64)
-
-    @staticmethod
-    def labels() -> dict[int, str]:
-        """Return the name of each class: ``{0: "0", ..., 9: "9"}``."""
-        return {digit: str(digit) for digit in range(10)}

@@ -1,0 +1,60 @@
+"""Schedules: their values, against those of torch too, and that they can be saved."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from tinygrad_jp.optimizers import schedules
+
+# A schedule, and that of torch.optim.lr_scheduler, both from a rate of 0.8.
+SCHEDULES = {
+    "step_decay": (schedules.step_decay(0.8, 3, 0.5), ("StepLR", {"step_size": 3, "gamma": 0.5})),
+    "exponential": (schedules.exponential(0.8, 0.9), ("ExponentialLR", {"gamma": 0.9})),
+    "cosine": (schedules.cosine(0.8, 20, final=0.1), ("CosineAnnealingLR", {"T_max": 20, "eta_min": 0.1})),
+}
+
+
+def test_every_schedule_is_in_the_table():
+    assert set(SCHEDULES) == set(schedules.__all__)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_as_in_torch(name):
+    torch = pytest.importorskip("torch")
+    schedule, (theirs, settings) = SCHEDULES[name]
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.8)
+    their = getattr(torch.optim.lr_scheduler, theirs)(optimizer, **settings)
+    for t in range(1, 21):
+        assert schedule(t) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
+        optimizer.step()
+        their.step()
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_gives_the_same_rates(name, again):
+    schedule = SCHEDULES[name][0]
+    assert [again(schedule)(t) for t in range(1, 30)] == [schedule(t) for t in range(1, 30)]
+
+
+def test_cosine_rises_falls_and_stays():
+    rates = [schedules.cosine(0.4, 12, warmup=4, final=0.1)(t) for t in range(1, 16)]
+    np.testing.assert_allclose(rates[:5], [0.1, 0.2, 0.3, 0.4, 0.4])
+    assert np.all(np.diff(rates[4:13]) < 0)
+    np.testing.assert_allclose(rates[8], 0.25)
+    np.testing.assert_allclose(rates[12:], 0.1)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda: schedules.step_decay(0.1, 0, 0.5), "step_decay: expected every of at least 1 step, got 0"),
+        (lambda: schedules.cosine(0.1, 10, warmup=10), "cosine: expected 0 <= warmup < steps, got warmup=10"),
+        (lambda: schedules.cosine(0.1, 0), "cosine: expected 0 <= warmup < steps, got warmup=0 and steps=0"),
+    ],
+)
+def test_a_mistake_is_answered(mistake, message):
+    with pytest.raises(ValueError, match=message):
+        mistake()

@@ -1,0 +1,155 @@
+"""The files of data sets: found on the disk or downloaded, whole and checked or not at all."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import sleep
+from typing import Any, TypeVar
+
+from tinygrad_jp.progress import progress
+
+__all__ = ["Bounded", "load", "unzipped", "verify"]
+
+T = TypeVar("T")
+WAITS = (1, 3)  # Seconds before the second round of the mirrors, and before the third.
+
+
+class Bounded:
+    """A stream that ends in a ValueError after `limit` bytes: what is longer is not the original, or a gzip bomb."""
+
+    def __init__(self, stream: Any, limit: int) -> None:
+        self.stream, self.limit, self.count = stream, limit, 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read `size` bytes, or all that remain."""
+        most = self.limit - self.count + 1  # One byte too many is enough to refuse a file.
+        chunk: bytes = self.stream.read(most if size < 0 else min(size, most))
+        self.count += len(chunk)
+        if self.count > self.limit:
+            raise ValueError(f"expected at most {self.limit:,} bytes, got more")
+        return chunk
+
+
+def verify(file: Any, sha256: str) -> None:
+    """Raise ValueError unless the bytes of `file` have this sha256; read it from its beginning, and go back there."""
+    from hashlib import file_digest
+
+    file.seek(0)
+    if (found := file_digest(file, "sha256").hexdigest()) != sha256:
+        raise ValueError(f"expected sha256 {sha256[:16]}..., got {found[:16]}...")
+    file.seek(0)
+
+
+def unzipped(path: Path, size: int) -> bytes:
+    """Return the content of `path`, in gzip format or not; raise ValueError where it has not `size` bytes."""
+    import gzip
+    import zlib
+
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path) if zipped else path.open("rb") as stream:
+            content: bytes = stream.read(size + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"expected a complete gzip file, got {path.stat().st_size:,} bytes: {error}") from None
+    if len(content) != size:
+        got = "more" if len(content) > size else f"{len(content):,}"
+        raise ValueError(f"expected {size:,} bytes unzipped, got {got}")
+    return content
+
+
+def load(
+    read: Callable[[Path], T],
+    name: str,
+    *,
+    of: str,
+    folders: Sequence[str],
+    mirrors: Sequence[str],
+    limit: int,
+    others: Sequence[str] = (),
+) -> T:
+    """Return ``read(path)`` of file `name` of the data set `of`: found on the disk, or downloaded.
+
+    It is looked for, as `name` or one of `others`, in `folders` of the directory that TINYGRAD_JP_DATA names, or else
+    of the cache; a download (`limit` bytes at most) goes to the last of them. `read` raises ValueError for a file that
+    is not the original.
+    """
+    given = os.environ.get("TINYGRAD_JP_DATA")
+    root = Path(given or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "tinygrad_jp")).expanduser()
+    names, places = (*others, name), [root / folder for folder in folders]
+    for path in (place / each for place in places for each in names):
+        if path.is_file():
+            try:
+                return read(path)
+            except ValueError as error:
+                raise ValueError(f"{of}: {path}: {error}; delete this file, or put the original in its place") from None
+    if not given:
+        return _download(read, name, of, places[-1], mirrors, limit)
+    first, *rest = places
+    where = " or ".join([f"{first} (from TINYGRAD_JP_DATA)", *map(str, rest)])
+    raise FileNotFoundError(
+        f"{of}: expected {' or '.join(names)} in {where}, got {'neither' if others or rest else 'no such file'}; "
+        "put the file there, or unset TINYGRAD_JP_DATA to download it"
+    )
+
+
+def _download(read: Callable[[Path], T], name: str, of: str, folder: Path, mirrors: Sequence[str], limit: int) -> T:
+    """Download file `name` into `folder`, and return ``read(path)`` of it."""
+    from http.client import HTTPException
+    from tempfile import TemporaryDirectory
+
+    failures, left = {}, list(mirrors)
+    folder.mkdir(parents=True, exist_ok=True)
+    # On the disk of its destination, so that the last step is one atomic rename; removed whatever happens.
+    with TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
+        part = Path(temporary, name)
+        for wait in (0, *WAITS):
+            if left:
+                sleep(wait)
+            for mirror in left.copy():
+                try:
+                    _fetch(mirror + name, part, limit)
+                    value = read(part)
+                except (OSError, HTTPException, ValueError) as error:
+                    failures[mirror] = f"{mirror}: {error}"
+                    if not _is_temporary(error):
+                        left.remove(mirror)
+                else:
+                    part.replace(folder / name)
+                    return value
+    raise FileNotFoundError(
+        f"{of}: expected {name} in {folder} or from a mirror, got {'; '.join(failures.values())}; "
+        f"put {name} there, or into {folder.name}/ of a directory that you name in TINYGRAD_JP_DATA, "
+        "or take datasets.Digits, which is on disk"
+    )
+
+
+def _is_temporary(error: Exception) -> bool:
+    """Is it worth while to ask the same server again: it was busy, or the line was cut?"""
+    code = getattr(error, "code", None)  # Of an HTTPError.
+    return code in (408, 429) or code >= 500 if code else not isinstance(error, ValueError)
+
+
+def _is_allowed(scheme: str, url: str) -> bool:
+    """May an answer by `scheme` send us on to `url`? Encryption may be gained, not lost; files and ftp are refused."""
+    return url.startswith(("https:", "http:") if scheme == "http" else "https:")
+
+
+def _fetch(url: str, path: Path, limit: int) -> None:
+    """Write what `url` answers to `path`: all of it, and no more than `limit` bytes."""
+    from urllib.error import HTTPError
+    from urllib.request import HTTPRedirectHandler, build_opener
+
+    class Redirects(HTTPRedirectHandler):
+        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+            if not _is_allowed(req.type, newurl):
+                raise HTTPError(newurl, code, f"redirected from {req.type} to {newurl}, which is refused", headers, fp)
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    with build_opener(Redirects).open(url, timeout=30) as reply, path.open("wb") as out:
+        total, body = reply.length, Bounded(reply, limit)
+        chunks = iter(lambda: body.read(1 << 16), b"")
+        for chunk in progress(chunks, total, f"{path.name} (bytes)", size=len):
+            out.write(chunk)
+        if total is not None and body.count < total:
+            raise ConnectionError(f"expected {total:,} bytes, got {body.count:,}: the connection was cut")

@@ -1,0 +1,167 @@
+"""Recurrent networks: what their layers compute, a whole sequence in one Function.
+
+T steps of N sequences: z (T, N, G·H) is what the inputs give to the G gates of each step, x·W + b, and U (H, G·H)
+carries the state h (N, H) of a step to the gates of the next. σ is the sigmoid, ∘ the product element by element.
+
+A rule first finds all that one step moves, for every step at once; what remains to be done step by step, from the last
+to the first, is little.
+"""
+
+from typing import Any
+
+import numpy
+
+from tinygrad_jp.core import primitive
+from tinygrad_jp.table import PULLBACKS, Together
+
+np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+
+
+@primitive
+def rnn(z: Any, U: Any, h: Any) -> Any:
+    """All states (T, N, H) of hₜ = tanh(zₜ + hₜ₋₁·U), from h₀ = h.
+
+    Source: Elman, Finding Structure in Time, 1990.
+
+    >>> rnn(np.ones((2, 1, 1)), np.ones((1, 1)), np.zeros((1, 1))).ravel()  # tanh 1, and tanh(1 + tanh 1)
+    array([0.76159416, 0.94268079])
+    """
+    hs = np.empty((len(z), *h.shape), np.result_type(z, U, h))
+    for t in range(len(z)):
+        h = np.tanh(z[t] + h @ U, out=hs[t])
+    return hs
+
+
+def d_rnn(gy: Any, y: Any, z: Any, U: Any, h: Any) -> Any:
+    local, gh, gzs = 1 - y * y, 0, []
+    for t in reversed(range(len(z))):
+        gz = (gh + gy[t]) * local[t]
+        gh = gz @ U.T
+        gzs.append(gz)
+    gz = np.stack(gzs[::-1])
+    return gz, _by_weights(_before(h, y), gz), gh
+
+
+@primitive
+def lstm(z: Any, U: Any, h: Any, c: Any) -> Any:
+    """All that an LSTM computes, (T, 7, N, H): for each step the gates i, f, u, o, then tanh c, and its states c and h.
+
+    With zₜ + hₜ₋₁·U cut in four, σ(i), σ(f), tanh(u) and σ(o) are the gates i, f, u, o of this step;
+    cₜ = f∘cₜ₋₁ + i∘u and hₜ = o∘tanh(cₜ). c is (N, H), as h is.
+
+    Source: Hochreiter and Schmidhuber, Long Short-Term Memory, 1997; with the gate f of Gers et al., 2000.
+
+    >>> lstm(np.zeros((1, 1, 4)), np.zeros((1, 4)), np.zeros((1, 1)), np.ones((1, 1)))[:, -2].item()  # σ(0)·1 + σ(0)·0
+    0.5
+    """
+    T, (N, H) = len(z), h.shape
+    y = np.empty((T, 7, N, H), np.result_type(z, U, h, c))
+    # Here the four gates lie one behind the other: operations on a whole gate are twice as fast as on some columns.
+    z = np.moveaxis(z.reshape(T, N, 4, H), 2, 1)
+    U = np.ascontiguousarray(np.moveaxis(U.reshape(H, 4, H), 1, 0))
+    with np.errstate(over="ignore"):  # 1 / (1 + ∞) is 0, as it should be.
+        for z_t, y_t in zip(z, y, strict=True):
+            i, f, u, o, tanh_c, c_t, h_t = y_t
+            np.matmul(h, U, out=y_t[:4])
+            y_t[:4] += z_t
+            _sigmoid_inplace(y_t[:2])
+            _sigmoid_inplace(o)
+            np.tanh(u, out=u)
+            c = np.multiply(f, c, out=c_t)
+            c += i * u
+            h = np.multiply(o, np.tanh(c, out=tanh_c), out=h_t)
+    return y
+
+
+def d_lstm(gy: Any, y: Any, z: Any, U: Any, h: Any, c: Any) -> Any:
+    """On Variables the gates are computed anew, as functions of z, U and h: so nothing is lost of their derivatives."""
+    gcs, ghs, hs, cs = gy[:, 5], gy[:, 6], _before(h, y[:, 6]), _before(c, y[:, 5])
+    known = isinstance(y, numpy.ndarray)
+    i, f, u, o, tanh_c = np.moveaxis(y[:, :5], 1, 0) if known else _lstm_gates(z + hs @ U, y[:, 5])
+    local = np.concatenate([u * i * (1 - i), cs * f * (1 - f), i * (1 - u * u), tanh_c * o * (1 - o)], axis=-1)
+    along, gh, gc, gzs = o * (1 - tanh_c * tanh_c), 0, 0, []
+    for t in reversed(range(len(z))):
+        gh = gh + ghs[t]
+        gc = gc + gcs[t] + gh * along[t]
+        gz = local[t] * np.concatenate([gc, gc, gc, gh], axis=-1)
+        gh, gc = gz @ U.T, gc * f[t]
+        gzs.append(gz)
+    gz = np.stack(gzs[::-1])
+    return gz, _by_weights(hs, gz), gh, gc
+
+
+def _lstm_gates(a: Any, c: Any) -> Any:
+    i, f, u, o = _cut(a, 4)
+    return _sigmoid(i), _sigmoid(f), np.tanh(u), _sigmoid(o), np.tanh(c)
+
+
+@primitive
+def gru(z: Any, U: Any, b: Any, h: Any) -> Any:
+    """All states (T, N, H) of a GRU: hₜ = (1 − k)∘n + k∘hₜ₋₁, from h₀ = h.
+
+    With (zr, zk, zn) = zₜ and (ur, uk, un) = hₜ₋₁·U cut in three, r = σ(zr + ur), k = σ(zk + uk) (PyTorch's z) and
+    n = tanh(zn + r∘(un + b)), b (H,).
+
+    Source: Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, 2014, with r applied after U.
+
+    >>> gru(np.zeros((1, 1, 3)), np.zeros((1, 3)), np.zeros(1), np.ones((1, 1))).item()  # σ(0)·1 + σ(0)·0
+    0.5
+    """
+    hs = np.empty((len(z), *h.shape), np.result_type(z, U, b, h))
+    for t in range(len(z)):
+        _, k, n, _ = _gru_gates(z[t], h @ U, b)
+        h = np.add(n, k * (h - n), out=hs[t])
+    return hs
+
+
+def d_gru(gy: Any, y: Any, z: Any, U: Any, b: Any, h: Any) -> Any:
+    hs = _before(h, y)
+    r, k, n, s = _gru_gates(z, hs @ U, b)
+    by_n = (1 - k) * (1 - n * n)
+    by_r, by_k = by_n * s * r * (1 - r), (hs - n) * k * (1 - k)
+    local = np.concatenate([by_r, by_k, by_n * r], axis=-1)
+    g, gs = 0, []
+    for t in reversed(range(len(z))):
+        g = g + gy[t]
+        gs.append(g)
+        g = g * k[t] + (local[t] * np.concatenate([g, g, g], axis=-1)) @ U.T
+    gh = np.stack(gs[::-1])
+    gu = local * np.concatenate([gh, gh, gh], axis=-1)
+    gz = np.concatenate([gh * by_r, gh * by_k, gh * by_n], axis=-1)
+    return gz, _by_weights(hs, gu), _cut(gu, 3)[2].sum(axis=(0, 1)), g
+
+
+def _gru_gates(z: Any, u: Any, b: Any) -> Any:
+    (zr, zk, zn), (ur, uk, un) = _cut(z, 3), _cut(u, 3)
+    r, s = _sigmoid(zr + ur), un + b
+    return r, _sigmoid(zk + uk), np.tanh(zn + r * s), s
+
+
+PULLBACKS |= {rnn.primitive: Together(d_rnn), lstm.primitive: Together(d_lstm), gru.primitive: Together(d_gru)}  # type: ignore[attr-defined]
+
+
+def _before(first: Any, states: Any) -> Any:
+    """The state that each step began with."""
+    return np.concatenate([first[None], states[:-1]])
+
+
+def _by_weights(hs: Any, gz: Any) -> Any:
+    """The gradient by U: a sum over all steps and sequences."""
+    return np.reshape(hs, (-1, hs.shape[-1])).T @ np.reshape(gz, (-1, gz.shape[-1]))
+
+
+def _cut(a: Any, n: int) -> Any:
+    """The n equal parts of the last axis."""
+    H = a.shape[-1] // n
+    return [a[..., i * H : (i + 1) * H] for i in range(n)]
+
+
+def _sigmoid(x: Any) -> Any:
+    return np.tanh(x * 0.5) * 0.5 + 0.5
+
+
+def _sigmoid_inplace(x: Any) -> None:
+    """1 / (1 + e⁻ˣ) where x lies: NumPy's exp takes half as long as its tanh."""
+    np.exp(np.negative(x, out=x), out=x)
+    x += 1
+    np.reciprocal(x, out=x)

