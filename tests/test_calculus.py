@@ -29,6 +29,14 @@ def test_derivatives_to_second_order(case: Case, rng):
     assert gradient_check(case.f, *case.inputs(rng), order=2)
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if len(case.shapes) > 1], ids=lambda case: case.name)
+def test_where_others_are_constants(case: Case, rng):
+    xs = case.inputs(rng)
+    for i, x in enumerate(xs):
+        before, after = xs[:i], xs[i + 1 :]
+        assert gradient_check(lambda x, before=before, after=after: case.f(*before, x, *after), x, order=2)
+
+
 @by_case
 def test_float32_stays_float32(case: Case, rng):
     xs = [Variable(x) for x in case.inputs(rng, np.float32)]

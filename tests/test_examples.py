@@ -44,6 +44,14 @@ def test_gpt(tmp_path):
     assert (tmp_path / "gpt.png").stat().st_size > 10_000
 
 
+def test_sine(tmp_path):
+    output = run("sine.py", "--epochs", 250, "--out", tmp_path)
+    found = re.findall(r"^(RNN|LSTM|GRU) +[\d.]+ +([\d.]+) +([\d.]+)$", output, re.M)
+    assert [name for name, _, _ in found] == ["RNN", "LSTM", "GRU"]
+    assert all(float(ahead) < 0.04 and float(alone) < 0.2 for _, ahead, alone in found)
+    assert (tmp_path / "sine.png").stat().st_size > 10_000
+
+
 @needs_mnist
 def test_mnist(tmp_path):
     output = run("mnist.py", "--epochs", 1, "--examples", 6000, "--out", tmp_path)

@@ -112,3 +112,10 @@ def test_a_primitive_gives_arrays_for_arrays():
     assert twice(3.0) == 6.0
     assert gradient_check(lambda x: twice(x, times=5), [1.0, 2.0], order=2)
     assert twice(Variable(1.0), times=5).creator.name == "twice"
+
+
+def test_retain_grad_passes_through_several_outputs():
+    x = Variable(3.0)
+    a, b = SumAndProduct()(x * 1, Variable(2.0))
+    (a * b).backward(retain_grad=True)
+    assert (float(x.grad), float(a.grad), float(b.grad)) == (16.0, 6.0, 5.0)  # (x + 2)·2x

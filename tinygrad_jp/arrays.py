@@ -3,6 +3,7 @@
 Because each is written in calls that `Variable` records, most of them run on arrays and on Variables alike.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -43,7 +44,14 @@ def sum_rows(x: Any) -> Any:
     array([6., 6.])
     """
     x = rows(x)
-    return x.T.dot(np.ones(len(x), x.dtype))
+    return x.T.dot(_ones(len(x), x.dtype))
+
+
+@functools.lru_cache(maxsize=16)
+def _ones(n: int, dtype: Any) -> Any:
+    ones = np.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 def normalized(axis: Axis, ndim: int) -> tuple[int, ...]:

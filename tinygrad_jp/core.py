@@ -101,6 +101,7 @@ class Variable(ArrayMethods):
     accepted as data, and an array is held as it is, not copied. Integers may be held, but not differentiated.
 
     NumPy's operators, functions and the usual methods work on Variables; comparisons give plain boolean arrays.
+    `x += 1` means `x = x + 1`, a new Variable, which is no leaf; to change x itself, change `x.data`.
 
     >>> x = Variable([1.0, 2.0, 3.0])
     >>> y = (x**2).sum()
@@ -273,7 +274,9 @@ class Variable(ArrayMethods):
         return apply(func, *args, **settings)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        raise TypeError("a Variable does not turn into an array silently, its graph would be lost; use .data")
+        raise TypeError(
+            "a Variable does not turn into an array silently, its graph would be lost; use .data, or np.stack of a list"
+        )
 
     # Operators
 
@@ -329,17 +332,17 @@ def _rebuild(cls: type[Variable], data: Any, name: str | None, grad: Any) -> Var
     return x
 
 
-def _as_data(data: Any) -> Any:
+def _as_data(data: Any, whose: str = "Variable") -> Any:
     """`data` as an array of numbers, or as a NumPy scalar where it is one number."""
     if isinstance(data, Variable):
-        raise TypeError("Variable: expected an array, a list or a number, got a Variable; use as_variable(x) or x.data")
+        raise TypeError(f"{whose}: expected an array, a list or a number, got a Variable; use as_variable(x) or x.data")
     try:
         array = np.asarray(data)
     except ValueError as error:
-        raise TypeError(f"Variable: the data do not form an array: {error}") from None
+        raise TypeError(f"{whose}: the data do not form an array: {error}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(
-            f"Variable: expected an array, a list or a number (floats, integers or booleans), "
+            f"{whose}: expected an array, a list or a number (floats, integers or booleans), "
             f"got {type(data).__name__} of dtype {array.dtype}; convert it to numbers first"
         )
     return array if array.ndim else array[()]
@@ -430,7 +433,8 @@ class Function:
         edges = tuple((i, _OWN[i], x) for i, x in enumerate(xs))
         Function.__init__(self, type(self), args, _NONE, edges, None)
         y = self.forward(*args)
-        self.y = Several(map(_as_data, y)) if isinstance(y, tuple) else _as_data(y)
+        whose = f"{self.name}.forward"
+        self.y = Several(_as_data(e, whose) for e in y) if isinstance(y, tuple) else _as_data(y, whose)
         recording = _recording()
         if recording is not True and recording:
             recording.recorded(self)
@@ -448,6 +452,8 @@ class Function:
         several = zip(gy, self.y, strict=True) if isinstance(gy, Several) else [(gy, self.y)]
         gys = [np.zeros_like(y) if gy is None else gy for gy, y in several]
         gxs = self.backward(*[gy if isinstance(gy, Variable) else _result(gy, None, _NO_GRAPH) for gy in gys])
+        if gxs is None:
+            raise TypeError(f"{self.name}.backward: expected a gradient, got None; return it, or zeros where it is none")
         gxs = gxs if isinstance(gxs, tuple) else (gxs,)
         if len(gxs) != len(self.args):
             raise ValueError(
@@ -652,7 +658,7 @@ def fitted(g: Any, data: Any, f: Function) -> Any:
 
 def _deposit(x: Variable, g: Any, taken: set[int]) -> None:
     """Add `g` to `x.grad`, as memory that no other gradient shares."""
-    if g is None or x._grad is _NO_GRAPH:
+    if g is None or x._grad is _NO_GRAPH or isinstance(x._data, Several):
         return
     if x._grad is not None:
         x._grad = x._grad + g

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_jp.core import Function, Variable
 from tinygrad_jp.settings import ENABLE_BACKPROP
+from tinygrad_jp.table import printable
 
 __all__ = ["debug"]
 
@@ -116,7 +117,7 @@ def _finite(y: Any, f: Function, verb: str) -> None:
 def _range(f: Function, i: int) -> str:
     """`x (3, 4) from -1 to 2`: what argument `i` is called, and what it holds."""
     a = np.asarray(f.args[i])
-    name = next((x.name for j, _, x in f.edges if j == i and x.name), "an input")
+    name = printable(next((str(x.name) for j, _, x in f.edges if j == i and x.name), "an input"))
     if not a.size:
         return f"{name} {a.shape}"
     return f"{name} {a.shape} from {a.min():.4g} to {a.max():.4g}"
@@ -137,5 +138,5 @@ def _where() -> str:
             line = f"; at {file}:{number}: {linecache.getline(file, number).strip()}"
         frame = frame.f_back
     path = next((path for path, layer in layers[-1].layers_by_path() if layer is layers[0]), "") if layers else ""
-    inside = f"; in {path + ', ' if path else ''}{type(layers[0]).__name__}" if layers else ""
+    inside = f"; in {printable(path) + ', ' if path else ''}{type(layers[0]).__name__}" if layers else ""
     return inside + line

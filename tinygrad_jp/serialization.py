@@ -102,6 +102,8 @@ def _to_npz(arrays: dict[str, Any]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, array in arrays.items():
+            if zipfile.ZipInfo(name).filename != name:
+                raise ValueError(f"expected names that a zip file can hold, got {name!r}; rename it")
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
     return content.getvalue()

@@ -153,6 +153,17 @@ def plain_name(func: Any) -> str:
     return str(func.__name__).strip("_")
 
 
+def printable(text: str) -> str:
+    """`text` with an escape for each character that a terminal would obey instead of show.
+
+    >>> printable("重み\\x1b[31m")
+    '重み\\\\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def called(ufunc: np.ufunc, args: Any) -> Any:
     """`ufunc(*args)`, where a warning of NumPy's, of the logarithm of −1 say, points at the user's line."""
     modes = np.geterr()
@@ -185,7 +196,7 @@ def misfit(func: Any, args: Any, error: ValueError) -> ValueError:
     shapes = " and ".join(str(np.shape(a)) for a in args if isinstance(a, np.ndarray | np.generic | float | int))
     if func in (np.matmul, np.dot):
         fit = "the last axis of the first must be as long as the last but one of the second; transpose or reshape one"
-    elif isinstance(func, np.ufunc):
+    elif isinstance(func, np.ufunc) and "broadcast" in str(error):
         fit = "aligned at their last axes, each two lengths must be equal or one of them 1; reshape one"
     else:
         return ValueError(f"{name_of(func)} of {shapes}: {error}")

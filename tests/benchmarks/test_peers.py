@@ -15,7 +15,7 @@ def test_computes_what_is_computed_by_hand(peer):
     assert not [d for work in BY_HAND for d in differences(work, {"hand": load("hand"), peer: steps})]
 
 
-@pytest.mark.parametrize("work", ["cnn64", "gpt"])
+@pytest.mark.parametrize("work", ["cnn64", "gpt", "lstm"])
 def test_what_nobody_writes_by_hand_is_that_of_torch(work):
     torch = load("torch") or pytest.skip("torch is not installed")
     assert not list(differences(work, {"torch": torch, "tinygrad_jp": load("tinygrad_jp")}))

@@ -35,6 +35,13 @@ def classification(n=100):
     return {"x": x, "t": t, "weights": network(rng, 784, 100, 100, 10), "lr": 0.01}
 
 
+def curvature():
+    problem = classification()
+    del problem["lr"]
+    rng = np.random.default_rng(1)
+    return problem | {"vectors": [rng.standard_normal(w.shape, np.float32) for w in problem["weights"]]}
+
+
 def convolution():
     rng = np.random.default_rng(0)
     shapes = [(16, 1, 3, 3), (32, 16, 3, 3), (1568, 100), (100, 10)]
@@ -57,6 +64,13 @@ def transformer(n_layers=2, width=64, n_vocab=65, context=64, batch=16):
     return {"x": x, "t": t, "weights": [0.1 * rng.standard_normal(s, np.float32) for s in shapes], "lr": 0.001}
 
 
+def recurrent(n_steps=50, width=64, batch=32):
+    rng = np.random.default_rng(0)
+    shapes = [(width, 4 * width), (width, 4 * width), (4 * width,)]
+    weights = [rng.standard_normal(s, np.float32) / np.float32(np.sqrt(width)) for s in shapes]
+    return {"x": rng.standard_normal((batch, n_steps, width), np.float32), "weights": weights, "lr": 0.1}
+
+
 def adam():
     rng = np.random.default_rng(0)
     weights = network(rng, 784, 100, 100, 10)
@@ -77,6 +91,8 @@ WORKS = {
     "chain": Work("1,000 times y = y * 0.999 + x on scalars, and back", "chain", lambda: {"x": np.float32(0.5)}),
     "cnn64": Work("conv 3x3 (16), pool, conv 3x3 (32), pool, 100, 10; 64 images of 28x28", "convolution", convolution),
     "gpt": Work("a GPT: 2 layers, width 64, 4 heads, 65 characters; 16 texts of 64; Adam", "transformer", transformer),
+    "lstm": Work("an LSTM of width 64 on 32 sequences of 50 steps, mean of squares, SGD", "recurrent", recurrent),
+    "hvp100": Work("the Hessian of the loss of mlp100, times a vector", "curvature", curvature),
     "adam90k": Work("Adam on the weights of mlp100, gradients given", "adam", adam),
     "adam100x64": Work("Adam on 100 arrays of 64 numbers, gradients given", "adam", small_adam),
 }

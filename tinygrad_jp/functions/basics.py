@@ -213,6 +213,6 @@ def _product(x: Any, W: Any) -> Any:
 
 PULLBACKS[_linear] = (
     lambda gy, y, x, W, b: _product(gy, W.T),
-    lambda gy, y, x, W, b: rows(x).T.dot(rows(gy)),
+    lambda gy, y, x, W, b: np.dot(rows(x).T, rows(gy)),  # x may be an array where gy is a Variable.
     lambda gy, y, x, W, b: sum_rows(gy),
 )

@@ -6,7 +6,7 @@ import numpy
 
 from tinygrad_jp import arrays
 from tinygrad_jp.arrays import one_hot
-from tinygrad_jp.core import Variable, apply, as_variable
+from tinygrad_jp.core import Variable, apply, as_variable, primitive
 from tinygrad_jp.table import PULLBACKS, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
@@ -95,21 +95,24 @@ def softmax_cross_entropy(x: Any, t: Any, *, ignore_label: int | None = None, la
         kept = t != ignore_label
         x, t = x[kept], t[kept]
     _check_range("softmax_cross_entropy", t, x.shape[-1])
-    log_p = apply(arrays.log_softmax, x)
-    loss = apply(_negative_log_likelihood, log_p, t)
+    loss = apply(_softmax_cross_entropy, x, t)
     if label_smoothing:
+        log_p = apply(arrays.log_softmax, x)
         loss = (1 - label_smoothing) * loss - (label_smoothing / max(log_p.size, 1)) * log_p.sum()
     return loss
 
 
-def _negative_log_likelihood(x: Any, t: Any) -> Any:
-    return -x[np.arange(len(t)), t].sum() / max(len(t), 1)
+def _softmax_cross_entropy(x: Any, t: Any) -> Any:
+    return -arrays.log_softmax(x)[numpy.arange(len(t)), t].sum() / max(len(t), 1)
 
 
-@pullback(_negative_log_likelihood)
-def d_negative_log_likelihood(gy: Any, y: Any, x: Any, t: Any) -> Any:
-    """Only the log probability of the true label counts."""
-    return one_hot(t, x.shape[-1], x.dtype) * (-gy / max(len(t), 1))
+@pullback(_softmax_cross_entropy)
+def d_softmax_cross_entropy(gy: Any, y: Any, x: Any, t: Any) -> Any:
+    """What softmax says, less what is right, over the number of rows."""
+    return (_softmax(x) - one_hot(t, x.shape[-1], x.dtype)) * (gy / max(len(t), 1))
+
+
+_softmax = primitive(arrays.softmax)
 
 
 def sigmoid_cross_entropy(x: Any, t: Any) -> Variable:
@@ -172,7 +175,8 @@ def accuracy(y: Any, t: Any) -> Variable:
 
 def _same_shape(name: str, x: Any, t: Any) -> None:
     """Refuse to broadcast in a loss: (N, 1) against (N,) would compare every row with every other."""
-    a, b = (v.shape if isinstance(v, Variable) else np.shape(v) for v in (x, t))
+    a = x.shape if isinstance(x, Variable) else np.shape(x)
+    b = t.shape if isinstance(t, Variable) else np.shape(t)
     if a != b:
         raise ValueError(f"{name}: expected two arguments of one shape, got {a} and {b}; reshape one of them")
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinygrad_jp.core import Parameter, Variable, serial
 from tinygrad_jp.serialization import Pathlike, load_weights, save_weights
+from tinygrad_jp.table import printable
 
 __all__ = ["Buffer", "Layer"]
 
@@ -47,6 +48,14 @@ class Layer:
                 # What pictures need: all that was recorded since `start` was recorded inside this layer.
                 f.layer = (self, start, f.layer)
         return y
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(
+                f"{type(self).__name__}: expected a Parameter or None as {name}, got {type(value).__name__}, "
+                f"which would not be learned; change {name}.data instead"
+            )
+        object.__setattr__(self, name, value)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: write forward(self, x)")
@@ -142,8 +151,13 @@ class Layer:
         load_weights(self, path, layout=layout)
 
     def _held(self) -> dict[str, Parameter]:
-        """Every Parameter and Buffer by its path."""
-        return {".".join(map(str, path)): p for p, path in _find(self, (), {}, set()).items()}
+        """Every Parameter and Buffer by its path. Raises ValueError where two have the same."""
+        held: dict[str, Parameter] = {}
+        for p, keys in _find(self, (), {}, set()).items():
+            path = ".".join(map(str, keys))
+            if held.setdefault(path, p) is not p:
+                raise ValueError(f"{type(self).__name__}: expected paths that differ, got {path!r} twice; rename a key")
+        return held
 
     # Description
 
@@ -155,7 +169,7 @@ class Layer:
             f"{'  ' * d}{name + '  ' if name else ''}{layer._signature()}: {_count(layer)}"
             for d, name, (_, layer) in zip(depth, names, rows, strict=True)
         ]
-        return lines[0] + " parameters" + "".join("\n" + line for line in lines[1:])
+        return "\n".join(map(printable, [lines[0] + " parameters", *lines[1:]]))
 
     def _signature(self) -> str:
         """The layer's name and what tells it from others of its kind, such as `Linear(784, 10)`."""
@@ -224,5 +238,5 @@ def _count(layer: Layer) -> str:
 
 def _some(names: Any) -> str:
     """The first few of `names`, as text."""
-    names = list(names)
+    names = [printable(name) for name in names]
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if names else "none"

@@ -34,6 +34,8 @@ class Linear(Layer):
         init: Initializer = "lecun",
         rng: Rng = None,
     ) -> None:
+        if not isinstance(nobias, bool):
+            raise TypeError(f"Linear: expected nobias to be True or False, got {nobias}; write Linear(O, in_size=I)")
         self.out_size, self.dtype, self.init, self.rng = out_size, dtype, init, rng
         self.W = Parameter(name="W")
         self.b = None if nobias else Parameter(np.zeros(out_size, dtype), name="b")

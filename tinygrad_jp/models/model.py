@@ -71,4 +71,7 @@ class MLP(Model):
 def _enumerated(model: Model, layers: Sequence[Callable[[Any], Any]]) -> None:
     """Make `layers` the attributes l0, l1, ... of `model`, which is what DeZero names them."""
     for i, layer in enumerate(layers):
+        if not callable(layer):
+            kind = type(model).__name__
+            raise TypeError(f"{kind}: expected layers and functions, got {type(layer).__name__}; write {kind}(*layers)")
         setattr(model, f"l{i}", layer)

@@ -5,6 +5,7 @@ from typing import Any
 
 from tinygrad_jp.layers import Layer
 from tinygrad_jp.settings import using_config
+from tinygrad_jp.table import printable
 
 __all__ = ["summary"]
 
@@ -54,7 +55,7 @@ def summary(model: Layer, *inputs: Any) -> str:
 
 def _row(depth: int, name: str, layer: Layer, output: list[str]) -> tuple[str, ...]:
     data = [p.data for p in layer.params() if p._data is not None]
-    title = f"{'  ' * depth}{name + '  ' if name else ''}{layer._signature()}"
+    title = printable(f"{'  ' * depth}{name + '  ' if name else ''}{layer._signature()}")
     return title, *output, f"{sum(a.size for a in data):,}", f"{sum(a.nbytes for a in data):,}"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinygrad_jp.core import Function, Parameter, Several, Variable, fitted, gradients
 from tinygrad_jp.settings import using_config
+from tinygrad_jp.table import printable
 
 Key = Function | Variable  # What has a gradient: the result of a Function, or a leaf.
 
@@ -62,6 +63,7 @@ def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict
         x = variables[key]
         own = "" if isinstance(x, Parameter) and id(x) in paths else x.name
         wanted = given.get(id(x)) or own or paths.get(id(x)) or ("y" if x is y else "")
+        wanted = printable(str(wanted))
         label, n = wanted or "v1", 1
         while label in taken:
             n += 1

@@ -118,7 +118,8 @@ class Trace:
 
     def explain(self, *targets: Variable) -> str:
         """The steps as text, line by line; with `targets`, only what reaches them, path by path."""
-        return "\n".join(self._paths(targets) if targets else [*self._forward(), *self._backward()])
+        told = self._paths(targets) if targets else [*self._forward(), *self._backward(), *self._held()]
+        return "\n".join(told)
 
     def __str__(self) -> str:
         return self.explain()
@@ -158,6 +159,13 @@ class Trace:
         total = f"{shown(event.before)} + {shown(event.value)} = " if event.before is not None else ""
         total = f"{word(self.lang, 'total', label)}: {total}{shown(event.after)}"
         yield from [f"{line:<41} {total}"] if len(line) < 42 else [line, f"{'':41} {total}"]
+
+    def _held(self) -> Iterator[str]:
+        """A warning of leaves that hold the gradient of something else: what comes now will be added to it."""
+        leaves = [(x, g) for x, g in self.grads.items() if isinstance(x, Variable) and x.grad is not None]
+        names = [self.labels[x] for x, g in leaves if not np.allclose(x.grad.data, g, 1e-3, equal_nan=True)]
+        if names:
+            yield word(self.lang, "held", ", ".join(names))
 
     def _rule(self, event: Event) -> str:
         """`gy * b = 1 * 3 = 3`, or the rule in words where that is too long."""

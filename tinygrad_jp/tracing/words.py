@@ -18,6 +18,7 @@ WORDS = {
     "value": (" = {}", " = {}"),
     "summed": (", summed over what was broadcast: {}", "、ブロードキャストした軸について合計すると {}"),
     "its own rule": ("{} has a backward() of its own", "{} 自身の backward() によります"),
+    "held": ("Note: {} already hold(s) another gradient; backward() adds to it: call cleargrad() first", "注意: {} にはすでに別の勾配が入っていて、backward() はそれに足し込みます。先に cleargrad() を呼んでください"),
     "paths": ("The gradient of {} comes along {} path(s):", "{} の勾配は {} 本の経路を通って届きます:"),
     "many paths": ("The gradient of {} comes along more than {} paths; the first:", "{} の勾配は {} 本より多い経路を通って届きます。はじめの経路:"),
     "through": ("through {} to {}: {}", "{} を通って {} へ: {}"),

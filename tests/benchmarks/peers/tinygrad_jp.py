@@ -55,6 +55,37 @@ def transformer(x, t, weights, lr):
         yield float(loss.data), (p.grad.data for p in model.params())
 
 
+def recurrent(x, weights, lr):
+    layer = tinygrad_jp.layers.LSTM(len(weights[1]), x.shape[2])
+    for p, w in zip(layer.params(), weights, strict=True):
+        p.data = w.copy()
+    optimizer = tinygrad_jp.optimizers.SGD(lr).setup(layer)
+    while True:
+        layer.reset_state()
+        loss = (layer(x) ** 2).mean()
+        layer.cleargrads()
+        loss.backward()
+        optimizer.update()
+        yield float(loss.data), (p.grad.data for p in layer.params())
+
+
+def curvature(dz, x, t, weights, vectors):
+    F = dz.functions
+    model = dz.models.MLP([W.shape[1] for W in weights[::2]], activation=F.relu)
+    for layer, W, b in zip(model.layers, weights[::2], weights[1::2], strict=True):
+        layer.W.data, layer.b.data = W.copy(), b.copy()
+    params = [p for layer in model.layers for p in (layer.W, layer.b)]
+    while True:
+        loss = F.softmax_cross_entropy(model(x), t)
+        model.cleargrads()
+        loss.backward(create_graph=True)
+        gradients = [p.grad for p in params]
+        model.cleargrads()
+        z = sum(F.sum(g * v) for g, v in zip(gradients, vectors, strict=True))
+        z.backward()
+        yield float(loss.data), (p.grad.data for p in params)
+
+
 def chain(dz, x):
     x = dz.Variable(np.array(x))
     while True:
@@ -85,9 +116,10 @@ def steps(dz):
         "regression": partial(mlp, dz, "mean_squared_error"),
         "classification": partial(mlp, dz, "softmax_cross_entropy"),
         "convolution": partial(convolution, dz),
+        "curvature": partial(curvature, dz),
         "chain": partial(chain, dz),
         "adam": partial(adam, dz),
     }
 
 
-STEPS = steps(tinygrad_jp) | {"transformer": transformer}
+STEPS = steps(tinygrad_jp) | {"transformer": transformer, "recurrent": recurrent}

@@ -10,14 +10,17 @@ from tests.benchmarks.timing import threads
 torch.set_num_threads(threads())
 
 
-def mlp(loss_function, x, t, weights, lr):
-    x, t = torch.from_numpy(x), torch.from_numpy(t)
+def network(weights):
     layers = []
     for W, b in zip(weights[::2], weights[1::2], strict=True):
         layer = nn.Linear(*W.shape)
         layer.weight.data, layer.bias.data = torch.tensor(W.T.copy()), torch.tensor(b)
         layers += [layer, nn.ReLU()]
-    model = nn.Sequential(*layers[:-1])
+    return nn.Sequential(*layers[:-1])
+
+
+def mlp(loss_function, x, t, weights, lr):
+    x, t, model = torch.from_numpy(x), torch.from_numpy(t), network(weights)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     while True:
         loss = loss_function(model(x), t)
@@ -91,6 +94,32 @@ def transformer(x, t, weights, lr):
         yield loss.item(), (p.grad.numpy().T if id(p) in turned else p.grad.numpy() for p in model.parameters())
 
 
+def recurrent(x, weights, lr):
+    x, (W, U, b) = torch.from_numpy(x), weights
+    layer = nn.LSTM(*W.shape[:1], len(U), batch_first=True)
+    for p, w in zip(layer.parameters(), (W.T, U.T, b, 0 * b), strict=True):
+        p.data = torch.tensor(w.copy())
+    params = list(layer.parameters())[:3]  # The fourth is a second b, which is left at zero.
+    optimizer = torch.optim.SGD(params, lr=lr)
+    while True:
+        y, _ = layer(x)
+        loss = (y**2).mean()
+        layer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss.item(), (p.grad.numpy().T for p in params)
+
+
+def curvature(x, t, weights, vectors):
+    x, t, model = torch.from_numpy(x), torch.from_numpy(t), network(weights)
+    params, vectors = list(model.parameters()), [torch.from_numpy(v.T.copy()) for v in vectors]
+    while True:
+        loss = nn.functional.cross_entropy(model(x), t)
+        gradients = torch.autograd.grad(loss, params, create_graph=True)
+        z = sum((g * v).sum() for g, v in zip(gradients, vectors, strict=True))
+        yield loss.item(), (g.numpy().T for g in torch.autograd.grad(z, params))
+
+
 def chain(x):
     x = torch.tensor(x, requires_grad=True)
     while True:
@@ -116,6 +145,8 @@ STEPS = {
     "regression": partial(mlp, nn.functional.mse_loss),
     "classification": partial(mlp, nn.functional.cross_entropy),
     "convolution": convolution,
+    "curvature": curvature,
+    "recurrent": recurrent,
     "transformer": transformer,
     "chain": chain,
     "adam": adam,
