@@ -140,7 +140,7 @@ def test_derivatives_by_the_parameters(name, rng):
     part, key = name.split(".")
 
     def f(p):
-        setattr(getattr(layer, part), key, p)
+        vars(getattr(layer, part))[key] = p  # Past the guard that keeps learners from replacing a Parameter.
         return layer(x)
 
     assert gradient_check(f, layer.named_params()[name].data, order=2)

@@ -42,6 +42,26 @@ class NoBackward(Function):
         return x
 
 
+class WrongDtype(Twice):
+    def backward(self, gy):
+        return (2 * gy).astype(np.float32)
+
+
+class NoReturn(Twice):
+    def forward(self, x):
+        2 * x
+
+
+class NoReturnBackward(Twice):
+    def backward(self, gy):
+        2 * gy
+
+
+class OfVariables(Twice):
+    def forward(self, x):
+        return Variable(2 * x)
+
+
 def v(*shape):
     return Variable(np.ones(shape))
 
@@ -70,6 +90,16 @@ def gradient_of_a_gradient():
 def in_place_on_an_array():
     a = np.ones(2)
     a += v(2)
+
+
+def weight_subtracted_from():
+    layer = L.Linear(1, in_size=2)
+    layer.W -= 0.1
+
+
+def weight_replaced():
+    layer = L.Linear(1, in_size=2)
+    layer.W = np.ones((2, 1))
 
 
 def assign():
@@ -101,7 +131,12 @@ ERRORS = [
     (lambda: np.asarray(v(2)), TypeError, "a Variable does not turn into an array silently, its graph would be lost; use .data"),
     (lambda: np.array([v(2), v(2)]), TypeError, "use .data"),
     (lambda: Variable([v(2), v(2)]), TypeError, "use .data"),
+    (lambda: np.array([v(2), v(2)]), TypeError, "or np.stack of a list"),
+    (lambda: np.arange(3)[Variable([0.0, 1.0])], TypeError, "a Variable does not turn into an array silently"),
+    (lambda: F.relu([v(2), v(2)]), TypeError, "or np.stack of a list"),
+    (lambda: setattr(L.Linear(1).W, "data", v(1)), TypeError, "got a Variable; use as_variable(x) or x.data"),
     # Operators
+    (lambda: Variable([1, 2]) ** -1, ValueError, "np.power of (2,) and (): Integers to negative integer powers are not allowed."),
     (lambda: v(2) + "text", TypeError, "unsupported operand type(s) for +: 'Variable' and 'str'"),
     (lambda: None * v(2), TypeError, "unsupported operand type(s) for *: 'NoneType' and 'Variable'"),
     (lambda: v(2, 3) + v(2), ValueError, "np.add: the shapes (2, 3) and (2,) do not fit: aligned at their last axes"),
@@ -150,6 +185,10 @@ ERRORS = [
     (lambda: WrongShape()(v(2)).backward(), ValueError, "WrongShape: for an input of shape (2,) its rule returned a gradient of ()"),
     (lambda: WrongCount()(v(2)).backward(), ValueError, "WrongCount.backward: expected 1 gradients, one per input, got 2"),
     (lambda: WrongKind()(v(2)).backward(), TypeError, "WrongKind: expected its rule to return an array, got float"),
+    (lambda: WrongDtype()(v(2)).backward(), TypeError, "WrongDtype: for an input of dtype float64 its rule returned a gradient of float32"),
+    (lambda: NoReturn()(v(2)), TypeError, "NoReturn.forward: expected an array, a list or a number (floats, integers or booleans), got NoneType"),
+    (lambda: NoReturnBackward()(v(2)).backward(), TypeError, "NoReturnBackward.backward: expected a gradient, got None; return it"),
+    (lambda: OfVariables()(v(2)), TypeError, "OfVariables.forward: expected an array, a list or a number, got a Variable; use"),
     (lambda: NoForward()(v(2)), NotImplementedError, "NoForward: write forward(self, x), which takes and returns arrays"),
     (lambda: NoBackward()(v(2)).backward(), NotImplementedError, "NoBackward: write backward(self, gy)"),
     (twice_used, RuntimeError, "Twice: this instance has been applied; make a new one for each call: Twice()(x)"),
@@ -179,6 +218,10 @@ ERRORS = [
     # Layers, models, optimizers
     (lambda: model(np.ones((1, 28, 28))), ValueError, "Linear: expected x of shape (..., 4), got (1, 28, 28); flatten each example"),
     (lambda: model(np.float32(1)), ValueError, "Linear: expected x of shape (..., 4), got ()"),
+    (lambda: L.Linear(784, 10), TypeError, "Linear: expected nobias to be True or False, got 10; write Linear(O, in_size=I)"),
+    (lambda: models.Sequential([L.Linear(1), F.relu]), TypeError, "Sequential: expected layers and functions, got list; write Sequential(*layers)"),
+    (weight_subtracted_from, TypeError, "Linear: expected a Parameter or None as W, got Variable, which would not be learned; change W.data"),
+    (weight_replaced, TypeError, "Linear: expected a Parameter or None as W, got ndarray"),
     (lambda: Layer()(1), NotImplementedError, "Layer: write forward(self, x)"),
     (lambda: optimizers.SGD().update(), RuntimeError, "SGD: no model to update; call setup(model) first"),
     (lambda: optimizers.SGD().setup(L.Linear(1, in_size=1)).update(), RuntimeError, "SGD: no parameter has a gradient; call loss.backward()"),

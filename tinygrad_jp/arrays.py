@@ -32,18 +32,13 @@ def sum_to(x: Any, shape: Shape) -> Any:
     return np.reshape(y, shape) if lead else y
 
 
-def rows(x: Any) -> Any:
-    """x (..., D) as a matrix (N, D)."""
-    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-
-
 def sum_rows(x: Any) -> Any:
     """The sum of x (..., D) over all axes but the last, as a product with ones: BLAS sums faster than NumPy.
 
     >>> sum_rows(np.ones((2, 3, 2)))
     array([6., 6.])
     """
-    x = rows(x)
+    x = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     return x.T.dot(_ones(len(x), x.dtype))
 
 

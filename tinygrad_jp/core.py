@@ -453,7 +453,7 @@ class Function:
         gys = [np.zeros_like(y) if gy is None else gy for gy, y in several]
         gxs = self.backward(*[gy if isinstance(gy, Variable) else _result(gy, None, _NO_GRAPH) for gy in gys])
         if gxs is None:
-            raise TypeError(f"{self.name}.backward: expected a gradient, got None; return it, or zeros where it is none")
+            raise TypeError(f"{self.name}.backward: expected a gradient, got None; return it, zeros if there is none")
         gxs = gxs if isinstance(gxs, tuple) else (gxs,)
         if len(gxs) != len(self.args):
             raise ValueError(
@@ -663,7 +663,7 @@ def _deposit(x: Variable, g: Any, taken: set[int]) -> None:
     if x._grad is not None:
         x._grad = x._grad + g
         return
-    data = _plain(g)
+    data = g._data if isinstance(g, Variable) else g
     if id(data) in taken or data.base is not None:
         g = +g
     taken.add(id(data))

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_jp.table import printable
+
 __all__ = ["load_weights", "save_weights"]
 
 Pathlike = str | os.PathLike[str]
@@ -138,7 +140,8 @@ def read(path: Pathlike, *suffixes: str) -> dict[str, Any]:
         return decode(content)
     except Exception as error:  # Damage raises nearly anything in the parsers of zip, .npy and .safetensors.
         kind = f"expected a whole {Path(path).suffix} file of arrays"
-        raise ValueError(f"{path}: {kind}, got {len(content):,} bytes that are none: {error}; save it anew") from error
+        reason = f"got {len(content):,} bytes that are none: {printable(str(error))}"
+        raise ValueError(f"{path}: {kind}, {reason}; save it anew") from error
 
 
 def write(path: Pathlike, arrays: dict[str, Any], *suffixes: str) -> None:
@@ -199,4 +202,4 @@ def about(path: Pathlike) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {printable(str(error))}") from error

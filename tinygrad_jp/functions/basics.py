@@ -1,11 +1,12 @@
 """NumPy's functions under DeZero's names, and the affine map."""
 
+import math
 from typing import Any
 
 import numpy
 
 from tinygrad_jp import arrays
-from tinygrad_jp.arrays import Axis, Shape, rows, sum_rows
+from tinygrad_jp.arrays import Axis, Shape, sum_rows
 from tinygrad_jp.core import Variable, apply, as_variable
 from tinygrad_jp.table import PULLBACKS
 
@@ -193,11 +194,15 @@ def linear(x: Any, W: Any, b: Any = None) -> Variable:
     >>> linear([[1.0, 2.0]], [[1.0, 0.0], [0.0, 3.0]], [0.5, 0.5])
     variable([[1.5 6.5]])
     """
-    return apply(_linear, x, W, b)
+    if getattr(x, "ndim", 0) == 2:
+        return apply(_linear, x, W, b)
+    shape = np.shape(x)
+    rows = apply(_linear, np.reshape(x, (math.prod(shape[:-1]), shape[-1])), W, b)  # BLAS multiplies matrices only.
+    return rows.reshape(*shape[:-1], rows.shape[-1])
 
 
 def _linear(x: Any, W: Any, b: Any) -> Any:
-    y = _product(x, W)
+    y = x.dot(W)
     if b is None:
         return y
     if b.dtype != y.dtype or b.ndim != 1:
@@ -206,13 +211,8 @@ def _linear(x: Any, W: Any, b: Any) -> Any:
     return y
 
 
-def _product(x: Any, W: Any) -> Any:
-    """x·W, with x (..., I) seen as one matrix: NumPy's `dot` hands no others to BLAS."""
-    return x.dot(W) if x.ndim < 3 else rows(x).dot(W).reshape(*x.shape[:-1], W.shape[-1])
-
-
 PULLBACKS[_linear] = (
-    lambda gy, y, x, W, b: _product(gy, W.T),
-    lambda gy, y, x, W, b: np.dot(rows(x).T, rows(gy)),  # x may be an array where gy is a Variable.
+    lambda gy, y, x, W, b: gy.dot(W.T),
+    lambda gy, y, x, W, b: np.dot(x.T, gy),  # No method of x, which may be an array where gy is a Variable.
     lambda gy, y, x, W, b: sum_rows(gy),
 )

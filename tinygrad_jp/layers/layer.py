@@ -92,7 +92,7 @@ class Layer:
         waiting = [path for path, p in held.items() if p._data is None]
         if waiting:
             raise RuntimeError(
-                f"{type(self).__name__}: {', '.join(waiting)} still wait for their data; "
+                f"{type(self).__name__}: {_some(waiting)} still wait for their data; "
                 f"call the model once on an example, or give the layers their input sizes"
             )
         return {path: p.data.copy() for path, p in held.items()}
@@ -111,10 +111,11 @@ class Layer:
                 f"{name}: expected the entries {_some(held)}; missing: {_some(missing)}; not known: {_some(unknown)}"
             )
         for path, p in held.items():
+            where = f"{name}: {printable(path)}"
             if arrays[path].dtype.kind not in "fiub":
-                raise ValueError(f"{name}: {path}: expected numbers, got dtype {arrays[path].dtype}")
+                raise ValueError(f"{where}: expected numbers, got dtype {arrays[path].dtype}")
             if p._data is not None and arrays[path].shape != p.shape:
-                raise ValueError(f"{name}: {path}: expected the shape {p.shape}, got {arrays[path].shape}")
+                raise ValueError(f"{where}: expected the shape {p.shape}, got {arrays[path].shape}")
         copies = [a.astype(a.dtype if p._data is None else p.dtype) for p, a in ((held[k], arrays[k]) for k in held)]
         for p, copy in zip(held.values(), copies, strict=True):
             p.data = copy
@@ -238,5 +239,5 @@ def _count(layer: Layer) -> str:
 
 def _some(names: Any) -> str:
     """The first few of `names`, as text."""
-    names = [printable(name) for name in names]
+    names = [printable(str(name)) for name in names]
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if names else "none"

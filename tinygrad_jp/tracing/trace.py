@@ -15,14 +15,18 @@ Backward: start from the gradient of y by itself, 1
 """
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinygrad_jp.core import Function, Several, Variable
+from tinygrad_jp.graph.rendering import write
 from tinygrad_jp.graph.words import language
+from tinygrad_jp.player import framed, page
 from tinygrad_jp.symbols import Symbol, shown
 from tinygrad_jp.table import Together
 from tinygrad_jp.tracing.recording import Event, Key, contribution, key_of, labels, record
@@ -106,13 +110,14 @@ class Trace:
             return Symbol(a, self.labels[key_of(x)])
         return Symbol(a, name) if name and isinstance(a, np.ndarray) and a.ndim and a.dtype.kind == "f" else a
 
-    def words(self, event: Event) -> str:
+    def words(self, event: Event, lang: str | None = None) -> str:
         """The rule of an accumulating `event` in one sentence."""
+        lang = lang or self.lang
         assert event.f is not None
         pull = next(pull for i, pull, _ in event.f.edges if i == event.position)
         rule = pull.rule if isinstance(pull, Together) else getattr(pull, "func", pull)
         written = (inspect.getdoc(rule) or "").partition("\n\n")[0].replace("\n", " ")
-        return rule_in_words(event.f.func, self.lang) or written or word(self.lang, "its own rule", event.f.name)
+        return rule_in_words(event.f.func, lang) or written or word(lang, "its own rule", event.f.name)
 
     # Telling it
 
@@ -162,8 +167,8 @@ class Trace:
 
     def _held(self) -> Iterator[str]:
         """A warning of leaves that hold the gradient of something else: what comes now will be added to it."""
-        leaves = [(x, g) for x, g in self.grads.items() if isinstance(x, Variable) and x.grad is not None]
-        names = [self.labels[x] for x, g in leaves if not np.allclose(x.grad.data, g, 1e-3, equal_nan=True)]
+        held = [x for x in self.labels if isinstance(x, Variable) and x.grad is not None and x in self.grads]
+        names = [self.labels[x] for x in held if not np.allclose(x.grad.data, self.grads[x], 1e-3, equal_nan=True)]
         if names:
             yield word(self.lang, "held", ", ".join(names))
 
@@ -220,6 +225,23 @@ class Trace:
                 yield path
             elif isinstance(end, Function):
                 stack += [[*path, (end, e, key_of(e[2]))] for e in reversed(end.edges) if key_of(e[2]) in leads]
+
+    # Playing it
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a page that plays the steps, as a whole or not at all, and return its path.
+
+        It holds the graph, the words in both languages, and all else it needs: a browser opens it with neither a
+        network nor Python. Raises ValueError for a suffix other than .html, OSError where it cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".html":
+            raise ValueError(f"save: expected a path that ends in .html, got {str(path)!r}")
+        write(path, page(self).encode())
+        return path
+
+    def _repr_html_(self) -> str:
+        return framed(page(self))
 
     # Checking what was derived by hand
 
