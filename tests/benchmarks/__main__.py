@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import tests.benchmarks
+from tests.benchmarks.curves import draw
 from tests.benchmarks.peers import PEERS, load
 from tests.benchmarks.timing import SETTINGS, medians, memory, threads
 from tests.benchmarks.works import WORKS, differences
@@ -30,6 +31,7 @@ def options():
     parser.add_argument("--peer", nargs="+", metavar="NAME", choices=PEERS, default=PEERS, help="only these peers")
     parser.add_argument("--quick", action="store_true", help="few rounds, for a first look")
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
+    parser.add_argument("--curves", metavar="FILE", help="draw how time and memory grow, by hand, here and in torch")
     parser.add_argument("--list", action="store_true", help="print the works and the peers, and stop")
     return parser.parse_args()
 
@@ -76,6 +78,9 @@ def main():
     if args.list:
         print(*(f"{name:12}{work.about}" for name, work in WORKS.items()), "", sep="\n")
         print(*(named(peer) if peer in peers else f"{peer}: not installed" for peer in PEERS), sep="\n")
+        return
+    if args.curves:
+        print("drawn:", draw(args.curves, {peer: peers[peer] for peer in ("hand", "torch", OURS) if peer in peers}))
         return
     chosen = {peer: steps for peer, steps in peers.items() if peer in (OURS, *args.peer)}
     for work in args.work:

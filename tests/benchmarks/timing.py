@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.peers import load
-from tests.benchmarks.works import WORKS, able
+from tests.benchmarks.works import able, work_of
 
 TURN = 0.005  # seconds
 PAUSE = 0.05  # seconds, after which the threads that wait for work have stopped spinning
@@ -41,7 +41,7 @@ def turn(steps, problem, repeats=1):
 
 def medians(work, peers, seconds, rounds):
     """The median seconds a step of each peer, over as many rounds as `seconds` allow, but `rounds` at least."""
-    problem, peers = WORKS[work].problem(), able(work, peers)
+    problem, peers = work_of(work).problem(), able(work, peers)
     repeats = {peer: max(1, round(TURN / turn(steps, problem))) for peer, steps in peers.items()}
     times = {peer: [] for peer in peers}
     order, shuffle = list(peers), random.Random(0).shuffle
@@ -59,9 +59,9 @@ def peak():
 
 
 def growth(work, peer):
-    """The MB by which steps raise the peak, once a step on 100 rows has loaded what is loaded at first use."""
-    steps, problem = able(work, {peer: load(peer)})[peer], WORKS[work].problem()
-    turn(steps, problem | {"x": problem["x"][:100], "t": problem["t"][:100]})
+    """The MB by which steps raise the peak, once a step on one row has loaded what is loaded at first use."""
+    steps, problem = able(work, {peer: load(peer)})[peer], work_of(work).problem()
+    turn(steps, problem | {"x": problem["x"][:1], "t": problem["t"][:1]})
     before = peak()
     turn(steps, problem, 2)
     return peak() - before

@@ -1,6 +1,7 @@
 """The works: what every peer starts from, and whether all come to the same results."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
@@ -98,14 +99,37 @@ WORKS = {
 }
 
 
+def square_layers(depth=2, width=64, batch=64):
+    """`depth` layers of `width` before the 10 of the output."""
+    rng = np.random.default_rng(0)
+    x, t = rng.random((batch, width), np.float32), rng.integers(0, 10, batch)
+    return {"x": x, "t": t, "weights": network(rng, *[width] * (depth + 1), 10), "lr": 0.01}
+
+
+# How cost grows: along each of these, with the others as they are.
+CURVES = {
+    "depth": [1, 2, 4, 8, 16, 32, 64],
+    "width": [4, 16, 64, 256, 1024],
+    "batch": [1, 8, 64, 512, 4096],
+}
+
+
+def work_of(name):
+    """The work of that name, or a point of a curve: `depth=8`."""
+    if name in WORKS:
+        return WORKS[name]
+    axis, n = name.split("=")
+    return Work(f"an MLP of ReLU with {name}", "classification", partial(square_layers, **{axis: int(n)}))
+
+
 def able(work, peers):
     """Of a dict of peers and their tables, those that can do the work, with their function for it."""
-    return {peer: steps[WORKS[work].steps] for peer, steps in peers.items() if WORKS[work].steps in steps}
+    return {peer: steps[work_of(work).steps] for peer, steps in peers.items() if work_of(work).steps in steps}
 
 
 def results(work, steps):
     """The losses of three steps, and the arrays that are to be compared after each."""
-    three = [(loss, *map(np.array, arrays)) for loss, arrays in islice(steps(**WORKS[work].problem()), 3)]
+    three = [(loss, *map(np.array, arrays)) for loss, arrays in islice(steps(**work_of(work).problem()), 3)]
     return [np.array([loss for loss, *_ in three]), *(a for _, *arrays in three for a in arrays)]
 
 
