@@ -92,16 +92,6 @@ def in_place_on_an_array():
     a += v(2)
 
 
-def weight_subtracted_from():
-    layer = L.Linear(1, in_size=2)
-    layer.W -= 0.1
-
-
-def weight_replaced():
-    layer = L.Linear(1, in_size=2)
-    layer.W = np.ones((2, 1))
-
-
 def assign():
     v(2)[0] = 1.0
 
@@ -118,6 +108,17 @@ def unknown(x):
 
 model = models.MLP((3, 2))
 model(np.ones((1, 4), np.float32))
+
+
+def weight_subtracted_from():
+    layer = L.Linear(1, in_size=2)
+    layer.W -= 0.1
+
+
+def weight_replaced():
+    layer = L.Linear(1, in_size=2)
+    layer.W = np.ones((2, 1))
+
 
 ERRORS = [
     # Data
@@ -220,12 +221,12 @@ ERRORS = [
     (lambda: model(np.float32(1)), ValueError, "Linear: expected x of shape (..., 4), got ()"),
     (lambda: L.Linear(784, 10), TypeError, "Linear: expected nobias to be True or False, got 10; write Linear(O, in_size=I)"),
     (lambda: models.Sequential([L.Linear(1), F.relu]), TypeError, "Sequential: expected layers and functions, got list; write Sequential(*layers)"),
-    (weight_subtracted_from, TypeError, "Linear: expected a Parameter or None as W, got Variable, which would not be learned; change W.data"),
-    (weight_replaced, TypeError, "Linear: expected a Parameter or None as W, got ndarray"),
     (lambda: Layer()(1), NotImplementedError, "Layer: write forward(self, x)"),
     (lambda: optimizers.SGD().update(), RuntimeError, "SGD: no model to update; call setup(model) first"),
     (lambda: optimizers.SGD().setup(L.Linear(1, in_size=1)).update(), RuntimeError, "SGD: no parameter has a gradient; call loss.backward()"),
     (lambda: optimizers.SGD().setup(Parameter(1.0)), TypeError, "setup: expected a model or a layer, got Parameter"),
+    (weight_subtracted_from, TypeError, "Linear: expected a Parameter or None as W, got Variable, which would not be learned; change W.data"),
+    (weight_replaced, TypeError, "Linear: expected a Parameter or None as W, got ndarray"),
 ]  # fmt: skip
 
 

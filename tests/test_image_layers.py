@@ -82,7 +82,7 @@ def test_derivatives_by_x_and_by_all_that_is_learned(case, train):
 
     def f(x, *values):
         for name, value in zip(params, values, strict=True):
-            setattr(layer, name, value)
+            vars(layer)[name] = value  # Past the guard that keeps learners from replacing a Parameter.
         return layer(x)
 
     with tg.using_config("train", train):

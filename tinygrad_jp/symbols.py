@@ -9,7 +9,6 @@
 
 import operator
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import numpy
@@ -260,6 +259,13 @@ class _MathML(_Text):
             return f"<munder><mo>∑</mo><mrow>{notes[0] if notes else ''}</mrow></munder>{self.bracketed(args[0])}"
         inner = "<mo>,</mo>".join([*args, *notes])
         return f"<mi>{escape(x.func.__name__.lstrip('_'))}</mi><mo>(</mo>{inner}<mo>)</mo>"
+
+
+def escape(text: str) -> str:
+    """`text` as it stands in markup."""
+    from html import escape  # Here, since importing it takes longer than all the rest of this module.
+
+    return escape(text)
 
 
 def _mn(x: Any) -> str:

@@ -25,7 +25,7 @@ _LOOKS = {
 }
 _ODD = ', color="#d55e00", penwidth=3, fillcolor={}'
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "&": "&amp;"})
-_UNSHOWABLE = re.compile("[^\n -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # An SVG could not hold them.
+_UNSHOWABLE = re.compile("[\0-\t\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # An SVG could not hold them.
 
 
 class Options(NamedTuple):

@@ -1,8 +1,8 @@
 """From DOT to pictures, and onto the disk: the program `dot` draws, or its build for WebAssembly from pip."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
 _NO_RENDERER = (
     "drawing .{0} takes Graphviz, but its `dot` was not found; install it (see graphviz.org), or draw .svg or .html, "
@@ -66,7 +66,7 @@ def page(svg: str, title: str, lang: str) -> str:
 
 def write(path: Path, content: bytes) -> None:
     """Write a file as a whole or not at all."""
-    half = path.with_name(f".{uuid4().hex}.tmp")
+    half = path.with_name(f".{os.urandom(8).hex()}.tmp")
     try:
         half.write_bytes(content)
         half.replace(path)

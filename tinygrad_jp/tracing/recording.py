@@ -1,8 +1,7 @@
 """A backward pass, written down while it runs: the very loop of `backward()`, with a dictionary that keeps a diary."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinygrad_jp.core import Function, Parameter, Several, Variable, fitted, gradients
 from tinygrad_jp.settings import using_config
@@ -16,8 +15,7 @@ def key_of(x: Variable) -> Key:
     return x if x.creator is None else x.creator
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One step: `kind` is forward, seed, backward or accumulate.
 
     `f` is the Function at work (None for the seed). forward: `value` is what it returned. seed and backward: `value` is
