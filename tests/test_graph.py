@@ -437,7 +437,7 @@ def test_what_is_no_variable_is_refused_before_anything_is_written(tmp_path):
 
 def test_a_missing_folder_is_named(tmp_path):
     path = tmp_path / "missing" / "graph.dot"
-    with pytest.raises(FileNotFoundError, match="a picture needs a writable folder") as caught:
+    with pytest.raises(FileNotFoundError, match="the file needs a writable folder") as caught:
         plot_dot_graph(Variable(1.0), to_file=path)
     assert caught.value.filename == str(path)
     assert str(path) in str(caught.value)
@@ -451,7 +451,7 @@ def test_a_path_that_cannot_be_written_is_named(blocker, tmp_path):
     else:
         path.write_text("")
         path = path / "graph.dot"
-    with pytest.raises(OSError, match="a picture needs a writable folder") as caught:
+    with pytest.raises(OSError, match="the file needs a writable folder") as caught:
         plot_dot_graph(Variable(1.0), to_file=path)
     assert caught.value.filename == str(path)
     assert os.listdir(tmp_path) == ["graph.dot"]
@@ -467,7 +467,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(step, tmp_path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, step, full)
-    with pytest.raises(OSError, match="No space left on device; a picture needs a writable folder"):
+    with pytest.raises(OSError, match="No space left on device; the file needs a writable folder"):
         plot_dot_graph(Variable(1.0), to_file=path)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["graph.dot"]

@@ -156,7 +156,14 @@ class _Text:
         text, binds = self.write(x)
         return text if binds >= least else self.bracketed(text)
 
+    def after(self, x: Any, least: int) -> str:
+        """`x` as it follows an operator: in brackets also where it has a sign."""
+        text = self.within(x, least)
+        return self.bracketed(text) if text.startswith(self.signs) else text
+
     # What differs between Python and MathML
+
+    signs: tuple[str, ...] = ("-",)
 
     def named(self, name: str) -> tuple[str, int]:
         return name, _ATOM
@@ -171,7 +178,7 @@ class _Text:
         a, b = x.args
         # a - (b - c) needs its brackets, (a - b) - c does not; with powers it is the other way round.
         left, right = (binds + 1, _SIGNED) if binds == _POWER else (binds, binds + 1)
-        return f"{self.within(a, left)} {python} {self.within(b, right)}", binds
+        return f"{self.within(a, left)} {python} {self.after(b, right)}", binds
 
     def constant(self, x: Any) -> tuple[str, int]:
         if isinstance(x, np.ndarray) and x.ndim:
@@ -190,13 +197,18 @@ class _Text:
         first, *rest = x.args
         if x.func is np.transpose and x.ndim == 2 and not any(rest) and not any(x.kwargs.values()):
             return self.transposed(self.within(first, _ATOM))
+        if x.func is np.swapaxes and x.ndim == 2 and set(rest) == {-1, -2}:
+            return self.transposed(self.within(first, _ATOM))
         if x.func is operator.getitem:
-            return f"{self.within(first, _ATOM)}[{self.write(rest[0])[0]}]"
+            return self.element(self.within(first, _ATOM), self.write(rest[0])[0])
         settings = [f"{key}={value!r}" for key, value in x.kwargs.items() if value is not None and value is not False]
         return self.applied(x, [self.write(a)[0] for a in x.args], settings)
 
     def transposed(self, text: str) -> str:
         return f"{text}.T"
+
+    def element(self, text: str, index: str) -> str:
+        return f"{text}[{index}]"
 
     def applied(self, x: Symbol, args: list[str], settings: list[str]) -> str:
         return f"{x.func.__name__.lstrip('_')}({', '.join([*args, *settings])})"
@@ -210,6 +222,8 @@ def _listed(x: Any) -> str:
 class _MathML(_Text):
     """Writes Symbols as mathematics."""
 
+    signs = ("<mo>−", "<mrow><mo>−")
+
     def named(self, name: str) -> tuple[str, int]:
         return f"<mi>{escape(name)}</mi>", _ATOM
 
@@ -218,6 +232,9 @@ class _MathML(_Text):
 
     def negative(self, text: str) -> str:
         return f"<mo>−</mo>{text}"
+
+    def element(self, text: str, index: str) -> str:
+        return f"{text}<mo>[</mo>{index}<mo>]</mo>"
 
     def transposed(self, text: str) -> str:
         return f"<msup><mrow>{text}</mrow><mi>T</mi></msup>"
@@ -232,7 +249,7 @@ class _MathML(_Text):
             return self.power(self.within(a, _ATOM), "<mn>2</mn>"), _ATOM
         if x.func is np.multiply and np.ndim(a) and np.ndim(b):
             sign = "⊙"
-        text = f"{self.within(a, binds)}<mo>{escape(sign)}</mo>{self.within(b, binds + 1)}"
+        text = f"{self.within(a, binds)}<mo>{escape(sign)}</mo>{self.after(b, binds + 1)}"
         # A truth counts as 1 or 0: Iverson's brackets say so.
         return (f"<mrow><mo>[</mo>{text}<mo>]</mo></mrow>", _ATOM) if binds == _COMPARED else (text, binds)
 

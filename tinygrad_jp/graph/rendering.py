@@ -71,7 +71,7 @@ def write(path: Path, content: bytes) -> None:
         half.write_bytes(content)
         half.replace(path)
     except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}; a picture needs a writable folder", str(path)) from None
+        raise OSError(error.errno, f"{error.strerror}; the file needs a writable folder", str(path)) from None
     finally:
         with suppress(OSError):
             half.unlink()

@@ -54,7 +54,7 @@ def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict
     given = {id(x): name for name, x in reversed(list(names.items())) if isinstance(x, Variable)}
     paths = _paths(order)
     found: dict[Key, str] = {}
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for key in [*order, *variables]:
         if key in found:
             continue
@@ -62,12 +62,12 @@ def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict
         own = "" if isinstance(x, Parameter) and id(x) in paths else x.name
         wanted = given.get(id(x)) or own or paths.get(id(x)) or ("y" if x is y else "")
         wanted = printable(str(wanted))
-        label, n = wanted or "v1", 1
+        label, n = wanted or "v1", taken.get(wanted, 1)
         while label in taken:
             n += 1
             label = f"{wanted or 'v'}{n}"
         found[key] = label
-        taken.add(label)
+        taken[label], taken[wanted] = 1, n
     return found
 
 
