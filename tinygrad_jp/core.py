@@ -34,6 +34,7 @@ from tinygrad_jp.table import (
 
 serial = itertools.count().__next__
 _recording = ENABLE_BACKPROP.get
+_new = object.__new__
 _NUMBERS = frozenset({float, int, np.ndarray, np.float64, np.float32})
 _CONSTANTS = (int, float, np.ndarray, np.generic, list, tuple)
 _LISTS = (list, tuple)
@@ -82,10 +83,7 @@ def _infix(ufunc: np.ufunc, op: Pull) -> tuple[Pull, Pull]:
             return _result(y, None, _NO_GRAPH)
         pulls = PULLBACKS[ufunc]
         edges = ((0, pulls[0], self),) if b is other else ((0, pulls[0], self), (1, pulls[1], other))
-        f = Function(ufunc, (a, b), _NONE, edges, y)
-        if recording is not True:
-            recording.recorded(f)
-        return _result(y, f)
+        return _record(Function, ufunc, (a, b), _NONE, edges, y, recording)
 
     def right(self: "Variable", other: Any) -> Any:
         return apply(ufunc, other, self) if isinstance(other, _CONSTANTS) else NotImplemented
@@ -518,10 +516,29 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
     recording = _recording()
     if not edges or not recording:
         return _result(y, None, _NO_GRAPH)
-    f = (Joint if isinstance(pulls, Together) else Function)(func, tuple(data), settings, tuple(edges), y)
+    node = Joint if isinstance(pulls, Together) else Function
+    return _record(node, func, tuple(data), settings, tuple(edges), y, recording)
+
+
+def _record(node: type[Function], func: Any, args: Any, kwargs: Any, edges: Any, y: Any, recording: Any) -> Variable:
+    """A Variable that holds y, and remembers it as the result of `func`."""
+    # Written out, since calling the two constructors would take a third of the time of an operation on numbers.
+    f = _new(node)
+    f.func = func
+    f.args = args
+    f.kwargs = kwargs
+    f.edges = edges
+    f.y = y
+    f.layer = None
+    f.number = serial()
     if recording is not True:
         recording.recorded(f)
-    return _result(y, f)
+    x = _new(Variable)
+    x._data = y
+    x._grad = None
+    x.creator = f
+    x.name = None
+    return x
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -606,7 +623,7 @@ def propagate(order: list[Function], grads: dict[Any, Any], create_graph: bool) 
 
     The rules run on arrays, or under `create_graph` on Variables: their text is the same.
     """
-    look, take = grads.get, grads.pop
+    look, take, ndarray = grads.get, grads.pop, np.ndarray
     for f in order:
         gy = take(f)
         if gy is None:
@@ -624,7 +641,7 @@ def propagate(order: list[Function], grads: dict[Any, Any], create_graph: bool) 
             g = pull(gy, y, a, b) if two else pull(gy, y, *args)
             data = x._data
             kind = type(g)
-            if kind is not type(data) or kind is np.ndarray and (g.shape != data.shape or g.dtype is not data.dtype):
+            if kind is not type(data) or kind is ndarray and (g.shape != data.shape or g.dtype is not data.dtype):
                 g = fitted(g, data, f)
                 if g is None:
                     continue
