@@ -52,6 +52,22 @@ def test_sine(tmp_path):
     assert (tmp_path / "sine.png").stat().st_size > 10_000
 
 
+def test_spiral(tmp_path):
+    output = run("spiral.py", "--epochs", 100, "--out", tmp_path)
+    book, better = map(float, re.findall(r"test +([\d.]+)%$", output, re.M))
+    assert 50 < book < better and better >= 97
+    assert (tmp_path / "spiral.png").stat().st_size > 10_000
+
+
+def test_vae(tmp_path):
+    output = run("vae.py", "--epochs", 20, "--out", tmp_path)
+    reconstruction, kl = map(float, re.findall(r"reconstruction +([\d.]+)  KL +([\d.]+)$", output, re.M)[-1])
+    before, after = map(float, re.findall(r"before and after: ([\d.]+) ([\d.]+)$", output, re.M)[0])
+    assert before > 40 and 13.6 < after < 26 and kl > 1.5
+    assert abs(reconstruction + kl - after) < 0.02
+    assert (tmp_path / "vae_digits.png").stat().st_size > 10_000
+
+
 @needs_mnist
 def test_mnist(tmp_path):
     output = run("mnist.py", "--epochs", 1, "--examples", 6000, "--out", tmp_path)

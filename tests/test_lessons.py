@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_jp import PULLBACKS, optimizers
+from tinygrad_jp import PULLBACKS, Optimizer, optimizers
 
 mpl = pytest.importorskip("matplotlib")
 pytest.importorskip("matplotlib.font_manager")  # Its first import may take long, and say so on stderr.
@@ -40,7 +41,7 @@ def run(load, capsys, tmp_path):
     def run(name, *args):
         found = load(Path(name).stem).main([*map(str, args), "--out", str(tmp_path / "new" / "pictures")])
         printed = capsys.readouterr()
-        assert printed.err == ""
+        assert all(re.search(r"\d/[\d,]+ +\d+%  ", line) for line in printed.err.splitlines())  # Bars of progress.
         for line in printed.out.splitlines():
             if line.startswith(("picture: ", "図: ")):
                 assert Path(line.split(": ")[1]).stat().st_size > 20_000
@@ -120,6 +121,148 @@ def test_backprop_by_hand(run, lang):
     np.testing.assert_allclose(found["answers"], [0, 1, 1, 0], atol=0.01)
 
 
+# A gradient → how far it is from the right one, its cosine with that, and the error of its mean over many batches.
+WRONG = {
+    "right": (0, 1, 0.02426),
+    "alone": (0.34206, 0.89723, 0.04213),
+    "mixed": (0.3306, 0.89723, 0.86822),
+    "output": (0.57858, 0.70342, 0.85827),
+    "input": (0.55572, 0.82339, 0.56034),
+    "point": (0.3456, 0.92074, 0.50348),
+    "stale": (2.32816, -0.51326, 7.02578),
+}
+
+
+@both
+def test_sgd_vs_minibatch(run, lang):
+    found, lines, out = run("sgd_vs_minibatch.py", "--lang", lang, "--steps", 100)
+    assert [path.name for path in out.iterdir()] == ["sgd_vs_minibatch.png"]
+    assert [losses.shape for losses in found["ways"].values()] == [(500, 2), (50, 2), (50, 2)]
+    assert [losses[0, 1] for losses in found["ways"].values()] == pytest.approx([44.104] * 3, rel=1e-4)
+    assert [losses[-1, 1] for losses in found["ways"].values()] == pytest.approx([0.0016, 0.107, 0.0198], rel=0.03)
+    np.testing.assert_array_equal(*found["ways"]["whole"].T)
+    before, after, end = (found["stream"][i : i + 200].mean(axis=0) for i in (800, 1000, 2800))
+    assert before[0] == before[1] < 0.01 and after[0] < 0.2 and end[0] < 0.002 and min(after[1], end[1]) > 4
+    assert found["wrong"].keys() == found["training"].keys() == WRONG.keys()
+    for key, (apart, cosine, bias) in WRONG.items():
+        off, cos, numeric, error = found["wrong"][key]
+        assert (off, cos, error) == pytest.approx((apart, cosine, bias), rel=1e-3, abs=1e-12), key
+        assert numeric == pytest.approx(off, abs=1e-8), key
+    ends = {key: losses[-1] for key, losses in found["training"].items()}
+    assert max(ends["right"], ends["point"]) < 0.03 < 0.2 < ends["alone"] < 0.5 < ends["mixed"] < 1 < ends["stale"]
+    assert (
+        ends["output"] > 1e6 and [len(losses) for losses in found["training"].values()] == [100] * 3 + [9] + [100] * 3
+    )
+    assert sum("2.3e+00  -0.5133  2.3e+00    7.026    100   3.6e+00" in line for line in lines) == 1
+
+
+# An optimizer → the first step with f < 0.01 in the ravine, and with |y| > 1 off the saddle; never is "-".
+STEPS = {
+    "SGD": ("-", "40"),
+    "MomentumSGD": ("22", "19"),
+    "AdaGrad": ("-", "19"),
+    "RMSprop": ("39", "4"),
+    "AdaDelta": ("-", "41"),
+    "Adam": ("48", "11"),
+    "Nesterov": ("21", "16"),
+    "AdamW": ("47", "11"),
+    "AdaMax": ("67", "15"),
+    "Nadam": ("57", "10"),
+    "Ftrl": ("-", "33"),
+}
+# An optimizer → loss and accuracy on the digits after 30 steps.
+RACE = {
+    "SGD": (2.109, 0.290),
+    "MomentumSGD": (1.216, 0.791),
+    "AdaGrad": (0.219, 0.961),
+    "RMSprop": (0.151, 0.951),
+    "AdaDelta": (0.466, 0.924),
+    "Adam": (0.036, 0.994),
+}
+
+
+@both
+def test_optimizer_race(run, lang):
+    found, lines, out = run("optimizer_race.py", "--lang", lang, "--data", "digits", "--steps", 30, "--frames", 3)
+    names = {"optimizer_race.png", "optimizer_adam.png", "optimizer_walks.png", "optimizer_walks.gif"}
+    assert {path.name for path in out.iterdir()} == names
+    assert (out / "optimizer_walks.gif").read_bytes()[:6] == b"GIF89a"
+    assert found["race"].keys() == RACE.keys()
+    for name, (loss, accuracy) in RACE.items():
+        history, tested = found["race"][name]
+        assert tuple(history[0]) == pytest.approx((2.451, 0.128), abs=1e-3)
+        assert tuple(history[-1]) == pytest.approx((loss, accuracy), abs=0.02), name
+        assert tested == pytest.approx(accuracy, abs=0.08), name
+    order = "SGD < MomentumSGD < AdaDelta < RMSprop < AdaGrad < Adam"
+    assert {"en": f"found:  {order}", "ja": f"結果:     {order}"}[lang] in lines
+    assert found["ravine"].keys() == found["saddle"].keys() == STEPS.keys()
+    rows = [line.split() for line in lines if not line.endswith("%")]
+    assert {row[0]: tuple(row[1:3]) for row in rows if len(row) == 4 and row[0] in STEPS} == STEPS
+    t = np.arange(1, 11)
+    m, v = (1 - 0.9**t) / 0.1, (1 - 0.999**t) / 0.001
+    for column, g in ((0, 1), (2, 1e-4)):
+        np.testing.assert_allclose(found["adam"][:, column], g / (g + 1e-7))
+        np.testing.assert_allclose(found["adam"][:, column + 1], g * m / np.sqrt(g**2 * v + 1e-7))
+
+
+def test_optimizers_may_be_chosen(run, load, monkeypatch):
+    monkeypatch.setattr(mpl.animation.writers, "is_available", lambda name: name != "pillow")
+    found, lines, out = run(
+        *("optimizer_race.py", "--lang", "en", "--data", "digits", "--steps", 2, "--frames", 1),
+        *("--optimizers", "Ftrl, SGD", "--init", "normal"),
+    )
+    assert [*found["race"]] == [*found["ravine"]] == [*found["saddle"]] == ["Ftrl", "SGD"]
+    assert "<img" in (out / "optimizer_walks.html").read_text(encoding="utf-8")
+    assert not any(line.startswith("lesson: ") for line in lines) and sum("forgets" in line for line in lines) == 1
+    every = {kind for kind in vars(optimizers).values() if isinstance(kind, type) and issubclass(kind, Optimizer)}
+    assert set(load("optimizer_race").several("all")) == every - {Optimizer}
+
+
+@pytest.mark.skipif("TINYGRAD_JP_DATA" not in os.environ, reason="TINYGRAD_JP_DATA names no directory")
+def test_optimizers_on_mnist(run):
+    found, lines, _ = run("optimizer_race.py", "--lang", "en", "--optimizers", "Adam", "--steps", 2, "--frames", 1)
+    assert lines[0] == "The race: 60,000 digits, 2 steps, weights: he"
+    assert tuple(found["race"]["Adam"][0][0]) == pytest.approx((2.386, 0.1365), abs=1e-3)
+
+
+# An optimizer → its losses in epochs 2, 10 and 20, as PyTorch 2.13 has them.
+LOSSES = {
+    "SGD": (1.150394, 0.031416, 0.000444),
+    "SGD momentum": (1.150394, 0.119547, 0.193221),
+    "Adadelta": (1.66679, 0.847468, 0.368541),
+    "Adagrad": (1.776767, 1.660885, 1.58137),
+    "Adam": (1.500077, 0.207917, 0.040234),
+    "RMSprop": (1.500077, 0.724012, 0.40157),
+}
+
+
+@both
+def test_framework_comparison(run, monkeypatch, lang):
+    monkeypatch.setitem(sys.modules, "torch", None)  # As if it were not installed.
+    found, lines, out = run("framework_comparison.py", "--lang", lang)
+    assert [path.name for path in out.iterdir()] == ["framework_comparison.png"]
+    assert found.keys() == {"engine"} and sum("pip install torch" in line for line in lines) == 1
+    for name, losses in LOSSES.items():
+        assert [found["engine"][name][epoch - 1] for epoch in (1, 2, 10, 20)] == pytest.approx(
+            (1.809237, *losses), abs=1e-6
+        )
+    words = (
+        f"    {'    optimizer.zero_grad()':54}    model.cleargrads()",
+        f"    {'RMSprop()':54}RMSprop(lr=0.01, rho=0.99, eps=1e-08)",
+    )
+    assert {*words} < {*lines}
+
+
+def test_framework_comparison_with_pytorch(run):
+    pytest.importorskip("torch")
+    found, lines, _ = run("framework_comparison.py", "--lang", "en")
+    assert found["engine"].keys() == found["pytorch"].keys() == LOSSES.keys()
+    for name in LOSSES:
+        np.testing.assert_allclose(found["engine"][name], found["pytorch"][name], rtol=0, atol=1e-12, err_msg=name)
+    assert found["apart"] < 1e-12
+    assert sum(line.startswith("The largest difference from PyTorch: ") for line in lines) == 1
+
+
 BAD = [
     (["--lang", "fr"], "invalid choice: 'fr'"),
     (["--out", "{file}"], "cannot write into a directory"),
@@ -146,6 +289,31 @@ def test_bad_input_is_one_line(load, capsys, tmp_path, args, message):
     assert stop.value.code == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and message in err and "error: " in err
+
+
+BAD_LESSONS = [
+    ("optimizer_race", ["--optimizers", "Adam,Sgd"], "unknown optimizer 'Sgd' (choose from AdaDelta, "),
+    ("optimizer_race", ["--optimizers", ""], "unknown optimizer ''"),
+    ("optimizer_race", ["--lang", "fr"], "invalid choice: 'fr'"),
+    ("optimizer_race", ["--data", "letters"], "invalid choice: 'letters'"),
+    ("optimizer_race", ["--data-dir", "{out}/none"], "to read data from"),
+    ("optimizer_race", ["--data-dir", "{out}"], "MNIST: expected train-images-idx3-ubyte"),
+    ("sgd_vs_minibatch", ["--lang", "fr"], "invalid choice: 'fr'"),
+    ("sgd_vs_minibatch", ["--steps", "0"], "expected a whole number above 0, got '0'"),
+    ("framework_comparison", ["--lang", "fr"], "invalid choice: 'fr'"),
+    ("framework_comparison", ["--out", "{out}/file/deeper"], "cannot write into a directory"),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "message"), BAD_LESSONS)
+def test_bad_input_to_a_lesson_is_one_line(load, monkeypatch, capsys, tmp_path, name, args, message):
+    monkeypatch.setenv("TINYGRAD_JP_DATA", "unused")  # Set by the lesson, put back after the test.
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit) as stop:
+        load(name).main(["--out", str(tmp_path), *(arg.format(out=tmp_path) for arg in args)])
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and message in err
 
 
 def test_what_is_given_is_used(load, tmp_path):

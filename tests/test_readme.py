@@ -1,8 +1,9 @@
-"""The README's code runs as it stands, and prints what it says."""
+"""The README's code runs as it stands, prints what it says, and the Japanese README keeps in step with the English."""
 
 import contextlib
 import io
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ ROOT = Path(__file__).parent.parent
 # A block of Python, and the block of text after it, if there is one: what it prints.
 BLOCKS = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.S)
 READMES = sorted(ROOT.glob("README*.md"))
+INDEXES = sorted(ROOT.glob("examples/README*.md"))
+# A block of code, or else what stands between blank lines: a heading, a paragraph, a list, a table.
+PARTS = re.compile(r"^```.*?^```$|^[^\n]+(?:\n[^\n]+)*", re.S | re.M)
+# What is the same in both languages: code, links, pictures but for their alt, numbers such as 3.11, 60,000 and 2-10-1.
+FACTS = re.compile(r"`[^`]+`|\]\([^)]*\)|<img.*(?=alt=)|\d+(?:[.,×-]\d+)+")
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
@@ -20,8 +26,10 @@ def test_code_prints_what_the_readme_says(readme, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for func, pulls in PULLBACKS.items():
         monkeypatch.setitem(PULLBACKS, func, pulls)  # what the README enters is taken back
-    blocks = BLOCKS.findall(readme.read_text(encoding="utf-8"))
+    text = readme.read_text(encoding="utf-8")
+    blocks = BLOCKS.findall(text)
     assert len(blocks) > 2
+    assert sum(bool(expected) for _, expected in blocks) == text.count("```text")  # none is left unchecked
     names = {"__name__": "readme"}
     for code, expected in blocks:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
@@ -29,7 +37,59 @@ def test_code_prints_what_the_readme_says(readme, tmp_path, monkeypatch):
         assert printed.getvalue() == expected
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+@pytest.mark.parametrize("readme", READMES + INDEXES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(readme):
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", readme.read_text(encoding="utf-8")):
-        assert (ROOT / target).exists(), target
+    for target in re.findall(r"""(?:\]\(|src=")(?!https?:|#)([^)#"]+)""", readme.read_text(encoding="utf-8")):
+        assert (readme.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("index", INDEXES, ids=lambda path: path.name)
+def test_the_index_has_every_example(index):
+    row = re.compile(r"^\| !\[.+\]\(images/(\w+)\.png\) \| \[`\1\.py`\]\(\1\.py\): .+ \|$", re.M)
+    examples = [path for path in index.parent.glob("*.py") if "def main(" in path.read_text(encoding="utf-8")]
+    assert sorted(row.findall(index.read_text(encoding="utf-8"))) == sorted(path.stem for path in examples)
+
+
+@pytest.mark.parametrize("folder", [".", "examples"])
+def test_the_two_languages_keep_in_step(folder):
+    english, japanese = ((ROOT / folder / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md"))
+    assert outline(other_language(japanese)) == outline(english)
+
+
+def other_language(text):
+    """`text`, which may link to READMEs and set lang=, as the other language does it."""
+    text = re.sub(r"README(\.ja)?\.md", lambda m: "README.md" if m[1] else "README.ja.md", text)
+    return re.sub(r'lang="(en|ja)"', lambda m: f'lang="{"ja" if m[1] == "en" else "en"}"', text)
+
+
+def outline(text):
+    """What no translation changes, part by part."""
+    return [of_part(part) for part in PARTS.findall(text)]
+
+
+def of_part(part):
+    if part.startswith("```python"):
+        return without_comments(part.removeprefix("```python\n").removesuffix("```"))
+    if part.startswith("```"):
+        return "```text" if part.startswith("```text") else part  # the test above compares the text
+    if part.startswith("|"):
+        return [[of_cell(cell) for cell in row.split("|")] for row in part.splitlines()]
+    return re.findall("^#+ |^- ", part, re.M), facts(part)
+
+
+def of_cell(cell):
+    """A cell without a letter, such as 0.045 (2.61), is the same to the last sign."""
+    return facts(cell) if re.search("[^\\W\\d_]", cell) else cell.strip()
+
+
+def facts(text):
+    return sorted(set(FACTS.findall(text)))
+
+
+def without_comments(code):
+    lines = code.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    return lines

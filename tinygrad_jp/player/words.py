@@ -35,7 +35,7 @@ WORDS = {
     "gap": ("Steps left out", "省略したステップ"),
     "say overview": ("The computation gave {} = {}. How much does this change when an input changes a little? The backward pass answers that for every input: it starts at {} and goes back through the operations, one after another, by the chain rule. The table holds what it finds.", "計算の結果は {} = {} でした。入力を少し動かすと、この値はどれだけ変わるでしょうか。逆伝播は {} から出発し、演算を1つずつ逆にたどりながら、連鎖律ですべての入力の勾配を求めます。結果は表のとおりです。"),
     "say forward": ("Forward, {} is computed: {}.", "順伝播で {} を計算します。値は {} です。"),
-    "say seed": ("The backward pass starts at {}, whose gradient by itself is {}.", "逆伝播を {} から始めます。自分自身による勾配は {} です。"),
+    "say seed": ("The backward pass starts at {}, whose gradient by itself is {}.", "逆伝播を {} から始めます。自分自身に関する勾配は {} です。"),
     "say 1": ("The backward pass reaches the operation that made {}.", "{} を作った演算に戻ってきました。"),
     "say 2": ("The gradient of {} is complete by now: {} comes in.", "{} の勾配はこれで揃いました。{} が伝わってきました。"),
     "say 3": ("What reaches {}: the gradient that came in, times the local slope.", "{} へ届く勾配を、連鎖律で求めます。伝わってきた勾配に局所的な傾きを掛けます。"),

@@ -11,7 +11,7 @@ LANGUAGES = ("en", "ja")
 
 WORDS = {
     "forward": ("Forward", "順伝播"),
-    "seed": ("Backward: start from the gradient of {} by itself, {}", "逆伝播: {} 自身による勾配 {} から始めます"),
+    "seed": ("Backward: start from the gradient of {} by itself, {}", "逆伝播: {} 自身に関する勾配 {} から始めます"),
     "incoming": ("{}, gradient {}", "{}、伝わってきた勾配 {}"),
     "to": ("to {}", "{} へ"),
     "total": ("{}'s gradient", "{} の勾配"),
@@ -30,7 +30,7 @@ WORDS = {
     "different": ("different: yours {}, the engine's {}, largest difference {}", "不一致: あなたの値 {}、エンジンの値 {}、差の最大 {}"),
     "numerical": ("; numerically {}", "、数値微分 {}"),
     "parts": ("The two part at {}, in the backward step of {}", "最初に食い違うのは {}、{} の逆伝播です"),
-    "missing": ("Yours lacks what comes to {} in the backward step of {}", "{} には {} の逆伝播から届く分が足りません"),
+    "missing": ("Yours lacks what comes to {} in the backward step of {}", "{} の勾配には、{} の逆伝播から届く分が足りません"),
 }  # fmt: skip
 
 # The rules of the most usual functions, as a teacher would say them.
