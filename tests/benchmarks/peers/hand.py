@@ -53,7 +53,7 @@ def mlp(loss_function, x, t, weights, lr):
 
 
 def chain(x):
-    c, one, zero = map(np.float32, (0.999, 1, 0))
+    c, one, zero = map(type(x), (0.999, 1, 0))
     while True:
         y = x
         for _ in range(1000):
