@@ -16,8 +16,9 @@ PACKAGE = Path(tinygrad_jp.__file__).parent
 FLOORS = """
     arrays  settings  randomness  memory  progress  table
     transforms  methods  initializers  serialization  datasets.dataset  datasets.downloads
-    symbols  datasets.cifar  datasets.idx  datasets.text  datasets.toys  core  checkpoints
-    datasets.images  dataloaders  calculus  testing  derivatives  debugging
+    symbols  datasets.cifar  datasets.idx  datasets.text  datasets.toys  propagation  checkpoints
+    core  datasets.images  dataloaders
+    calculus  testing  derivatives  debugging
     datasets  linear_algebra
     functions.activations  functions.basics  functions.convolution  functions.losses  functions.normalization
     functions.attention  functions.recurrent
@@ -82,7 +83,7 @@ def test_imports_go_down(name):
 
 def test_no_file_is_too_long_to_read():
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in FILES.items()}
-    assert {name: n for name, n in lengths.items() if n > (700 if name == "core" else 420)} == {}
+    assert {name: n for name, n in lengths.items() if n > (640 if name == "core" else 420)} == {}
     assert sum(lengths.values()) < 11_000
 
 

@@ -1,4 +1,4 @@
-"""The engine: Variables, the Functions that link them, and the one loop that walks back through them.
+"""The engine: Variables, the Functions that link them, and what sends gradients back through them.
 
 Calling NumPy on a `Variable` computes what NumPy computes and records a `Function`: which function, on what, giving
 what. `backward()` visits the recorded Functions from the last to the first and asks the table `PULLBACKS` for the
@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.arrays import astype, sum_to
+from tinygrad_jp.arrays import astype
 from tinygrad_jp.methods import ArrayMethods
+from tinygrad_jp.propagation import OWN, propagate, reachable
 from tinygrad_jp.settings import ENABLE_BACKPROP
 from tinygrad_jp.table import (
     COMPOSITIONS,
@@ -22,7 +23,6 @@ from tinygrad_jp.table import (
     PLAIN,
     PULLBACKS,
     Pull,
-    Together,
     called,
     canonical,
     check_settings,
@@ -38,7 +38,6 @@ _new = object.__new__
 _NUMBERS = frozenset({float, int, np.ndarray, np.float64, np.float32})
 _CONSTANTS = (int, float, np.ndarray, np.generic, list, tuple)
 _LISTS = (list, tuple)
-_ARRAYS = (np.ndarray, np.generic)
 _NONE: dict[str, Any] = {}
 
 
@@ -81,9 +80,7 @@ def _infix(ufunc: np.ufunc, op: Pull) -> tuple[Pull, Pull]:
         recording = _recording()
         if not recording:
             return _result(y, None, _NO_GRAPH)
-        pulls = PULLBACKS[ufunc]
-        edges = ((0, pulls[0], self),) if b is other else ((0, pulls[0], self), (1, pulls[1], other))
-        return _record(Function, ufunc, (a, b), _NONE, edges, y, recording)
+        return _record(ufunc, (a, b), _NONE, (self, None if b is other else other), y, recording)
 
     def right(self: "Variable", other: Any) -> Any:
         return apply(ufunc, other, self) if isinstance(other, _CONSTANTS) else NotImplemented
@@ -179,8 +176,9 @@ class Variable(ArrayMethods):
         """Cut every link behind this Variable, as truncated backpropagation through time does."""
         if self.creator is not None:
             for f in reachable(self.creator):
-                for _, _, x in f.edges:
-                    x.unchain()
+                for x in f.xs:
+                    if x is not None:
+                        x.unchain()
 
     def astype(self, dtype: Any) -> "Variable":
         return apply(astype, self, dtype=dtype)
@@ -365,8 +363,8 @@ class Function:
     """A node of the graph: one application of one function to its inputs.
 
     `func` is the function, `args` and `kwargs` what it was called with (arrays and settings), `y` what it returned.
-    `edges` lead backwards: for each argument that is a Variable its position, its pullback and the Variable itself.
-    `number` counts the Functions as they are made. `layer`, where a layer's output came from here, names the layer, and
+    `xs` lead backwards: for each argument the Variable that held it, or None where it is a constant. `number` counts
+    the Functions as they are made. `layer`, where a layer's output came from here, names the layer, and
     `note` is what `debug()` wrote down.
 
     Calls of NumPy are recorded by themselves. An operation of your own may be a subclass: `forward` takes and returns
@@ -385,15 +383,15 @@ class Function:
     variable(6.0)
     """
 
-    __slots__ = ("args", "edges", "func", "kwargs", "layer", "note", "number", "y")
+    __slots__ = ("args", "func", "kwargs", "layer", "note", "number", "xs", "y")
 
     note: Any
 
-    def __init__(self, func: Any = None, args: Any = (), kwargs: Any = _NONE, edges: Any = (), y: Any = None) -> None:
+    def __init__(self, func: Any = None, args: Any = (), kwargs: Any = _NONE, xs: Any = (), y: Any = None) -> None:
         self.func = func
         self.args: tuple[Any, ...] = args
         self.kwargs = kwargs
-        self.edges: tuple[tuple[int, Pull, Variable], ...] = edges
+        self.xs: tuple[Variable | None, ...] = xs
         self.y = y
         self.layer: Any = None
         self.number = serial()
@@ -406,18 +404,31 @@ class Function:
     @property
     def inputs(self) -> tuple[Any, ...]:
         """What the function was called with: Variables, and constants as they came."""
-        inputs = list(self.args)
-        for i, _, x in self.edges:
-            inputs[i] = x
-        return tuple(inputs)
+        return tuple([a if x is None else x for a, x in zip(self.args, self.xs, strict=True)])
+
+    @property
+    def pulls(self) -> Any:
+        """Its pullbacks, one for each argument."""
+        return PULLBACKS.get(self.func, OWN)
+
+    @property
+    def edges(self) -> list[tuple[int, Pull, Variable]]:
+        """For each argument that is a Variable its position, its pullback and the Variable itself."""
+        pulls, settings = self.pulls, self.kwargs
+        variables = [(i, x) for i, x in enumerate(self.xs) if x is not None]
+        return [(i, functools.partial(pulls[i], **settings) if settings else pulls[i], x) for i, x in variables]
 
     @property
     def outputs(self) -> list[Callable[[], Variable]]:
         """What the function returned, as DeZero gives it: `self.outputs[0]()` is `y`."""
-        whole = _result(self.y, self)
+        whole = self.whole()
         if not isinstance(self.y, Several):
             return [lambda: whole]
         return [functools.partial(apply, one_of, whole, i, len(self.y)) for i in range(len(self.y))]
+
+    def whole(self) -> Variable:
+        """`y` as a Variable, all outputs in one where there are several."""
+        return _result(self.y, self)
 
     # An operation of the user's own
 
@@ -428,8 +439,7 @@ class Function:
             raise RuntimeError(f"{name}: this instance has been applied; make a new one for each call: {name}()(x)")
         xs = tuple(as_variable(x) for x in inputs)
         args = tuple(x.data for x in xs)
-        edges = tuple((i, _OWN[i], x) for i, x in enumerate(xs))
-        Function.__init__(self, type(self), args, _NONE, edges, None)
+        Function.__init__(self, type(self), args, _NONE, xs, None)
         y = self.forward(*args)
         whose = f"{self.name}.forward"
         self.y = Several(_as_data(e, whose) for e in y) if isinstance(y, tuple) else _as_data(y, whose)
@@ -446,7 +456,9 @@ class Function:
         raise NotImplementedError(f"{self.name}: write backward(self, gy), which takes and returns Variables")
 
     def pull_all(self, gy: Any, y: Any, args: Any) -> Any:
-        """The gradients of all inputs, by the function's own `backward`."""
+        """The gradients of all inputs, where one rule gives them at once: that of the table, or `backward`."""
+        if self.pulls is not OWN:
+            return self.pulls.rule(gy, y, *args, **self.kwargs)
         several = zip(gy, self.y, strict=True) if isinstance(gy, Several) else [(gy, self.y)]
         gys = [np.zeros_like(y) if gy is None else gy for gy, y in several]
         gxs = self.backward(*[gy if isinstance(gy, Variable) else _result(gy, None, _NO_GRAPH) for gy in gys])
@@ -474,17 +486,7 @@ def one_of(ys: Several, i: int, n: int) -> Any:
     return ys[i]
 
 
-_OWN = Together(Function.backward)
 PULLBACKS[one_of] = lambda gy, y, ys, i, n: Several(gy if j == i else None for j in range(n))
-
-
-class Joint(Function):
-    """A Function whose rule gives the gradients of all its inputs at once."""
-
-    __slots__ = ()
-
-    def pull_all(self, gy: Any, y: Any, args: Any) -> Any:
-        return PULLBACKS[self.func].rule(gy, y, *args, **self.kwargs)
 
 
 def apply(func: Any, *args: Any, **settings: Any) -> Variable:
@@ -498,36 +500,38 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
         raise no_rule(func)
     if settings:
         check_settings(func, settings)
-    data, edges = [], []
+    data: list[Any] = []
+    xs: list[Variable | None] = []
+    constant = True
     for i, x in enumerate(args):
         if isinstance(x, Variable):
             if i >= len(pulls):
                 raise TypeError(f"{name_of(func)}: no derivative by its argument {i + 1} is known; give that as x.data")
-            if pulls[i] is not None:
-                edges.append((i, functools.partial(pulls[i], **settings) if settings else pulls[i], x))
-            x = x._data
-        elif isinstance(x, _LISTS) and i < len(pulls):
-            x = np.asarray(x)
-        data.append(x)
+            known = pulls[i] is not None
+            constant = constant and not known
+            xs.append(x if known else None)
+            data.append(x._data)
+        else:
+            xs.append(None)
+            data.append(np.asarray(x) if isinstance(x, _LISTS) and i < len(pulls) else x)
     try:
         y = called(func, data) if func in PARTIAL else func(*data, **settings)
     except ValueError as error:
         raise misfit(func, data, error) from None
     recording = _recording()
-    if not edges or not recording:
+    if constant or not recording:
         return _result(y, None, _NO_GRAPH)
-    node = Joint if isinstance(pulls, Together) else Function
-    return _record(node, func, tuple(data), settings, tuple(edges), y, recording)
+    return _record(func, tuple(data), settings, tuple(xs), y, recording)
 
 
-def _record(node: type[Function], func: Any, args: Any, kwargs: Any, edges: Any, y: Any, recording: Any) -> Variable:
+def _record(func: Any, args: Any, kwargs: Any, xs: Any, y: Any, recording: Any) -> Variable:
     """A Variable that holds y, and remembers it as the result of `func`."""
     # Written out, since calling the two constructors would take a third of the time of an operation on numbers.
-    f = _new(node)
+    f = _new(Function)
     f.func = func
     f.args = args
     f.kwargs = kwargs
-    f.edges = edges
+    f.xs = xs
     f.y = y
     f.layer = None
     f.number = serial()
@@ -544,24 +548,6 @@ def _record(node: type[Function], func: Any, args: Any, kwargs: Any, edges: Any,
 # ---------------------------------------------------------------------------------------------------------------------
 # The backward pass
 
-_number = operator.attrgetter("number")
-
-
-def reachable(root: Function, after: int = -1) -> list[Function]:
-    """`root` and every Function behind it, the latest first: an order in which each comes before what it was fed by.
-
-    `after`: leave out those whose number is not above it, and what lies behind them.
-    """
-    found = {root}
-    stack = [root]
-    while stack:
-        for _, _, x in stack.pop().edges:
-            f = x.creator
-            if f is not None and f.number > after and f not in found:
-                found.add(f)
-                stack.append(f)
-    return sorted(found, key=_number, reverse=True)
-
 
 def backward(root: Variable, retain_grad: bool = False, create_graph: bool = False) -> None:
     """The backward pass: see `Variable.backward`."""
@@ -576,7 +562,8 @@ def backward(root: Variable, retain_grad: bool = False, create_graph: bool = Fal
             if isinstance(x, Variable):
                 _deposit(x, g, taken)
         if retain_grad:
-            between = {id(x): x for x in [root, *(x for f in order for _, _, x in f.edges)] if x.creator is not None}
+            held = (x for f in order for x in f.xs if x is not None)
+            between = {id(x): x for x in [root, *held] if x.creator is not None}
             for x in between.values():
                 if x is not root or root.grad is None:
                     _deposit(x, grads[x.creator], taken)
@@ -616,61 +603,6 @@ def _seed(root: Variable, create_graph: bool) -> Any:
     if grad is not None and root.creator is not None:
         return grad if create_graph else grad._data
     return np.ones_like(data) if isinstance(data, np.ndarray) else type(data)(1)
-
-
-def propagate(order: list[Function], grads: dict[Any, Any], create_graph: bool) -> None:
-    """Fill `grads`, whose keys are Functions and leaves, by one walk through `order`.
-
-    The rules run on arrays, or under `create_graph` on Variables: their text is the same.
-    """
-    look, take, ndarray = grads.get, grads.pop, np.ndarray
-    for f in order:
-        gy = take(f)
-        if gy is None:
-            continue
-        if create_graph:
-            y, args = _result(f.y, f), f.inputs
-        else:
-            y, args = f.y, f.args
-        if type(f) is not Function:
-            gy, args = f.pull_all(gy, y, args), ()
-        # Written out for two arguments, where unpacking them at each call would cost half as much again.
-        if two := len(args) == 2:
-            a, b = args
-        for _, pull, x in f.edges:
-            g = pull(gy, y, a, b) if two else pull(gy, y, *args)
-            data = x._data
-            kind = type(g)
-            if kind is not type(data) or kind is ndarray and (g.shape != data.shape or g.dtype is not data.dtype):
-                g = fitted(g, data, f)
-                if g is None:
-                    continue
-            target: Any = x.creator
-            if target is None:
-                target = x
-            sofar = look(target)
-            grads[target] = g if sofar is None else sofar + g
-
-
-def fitted(g: Any, data: Any, f: Function) -> Any:
-    """The gradient `g` in the shape and dtype of the argument `data`; None where there is no gradient.
-
-    Ufuncs broadcast, and this is where that is undone; any other rule must return its argument's own shape. Where
-    dtypes were mixed, each gradient gets the dtype of its argument.
-    """
-    if g is None or data.dtype.kind != "f":
-        return None
-    if not isinstance(g, (*_ARRAYS, Variable)):
-        raise TypeError(f"{f.name}: expected its rule to return an array, got {type(g).__name__}")
-    if isinstance(f.func, np.ufunc) and g.shape != data.shape:
-        g = sum_to(g, data.shape)
-    if g.shape != data.shape:
-        raise ValueError(f"{f.name}: for an input of shape {data.shape} its rule returned a gradient of {g.shape}")
-    if g.dtype != data.dtype:
-        if getattr(f.y, "dtype", None) == data.dtype:
-            raise TypeError(f"{f.name}: for an input of dtype {data.dtype} its rule returned a gradient of {g.dtype}")
-        g = g.astype(data.dtype)
-    return g
 
 
 def _deposit(x: Variable, g: Any, taken: set[int]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Function, Parameter, Several, Variable, one_of, reachable
+from tinygrad_jp.core import Function, Parameter, Several, Variable, one_of
+from tinygrad_jp.propagation import reachable
 from tinygrad_jp.table import PULLBACKS
 
 _SMALL, _READABLE, _MOST = 60, 80, 400
@@ -261,7 +262,7 @@ class Picture:
         sources = [(x, k) for k, x in flowing(f)] if f.func is not one_of or isinstance(unit, Scope) else []
         drawn = [self._source(x, i, k) for x, k in sources]
         if f.func is one_of and not isinstance(unit, Scope):  # It comes straight out of the Function that has several.
-            maker = self.outline.at.get(f.edges[0][2].creator)  # type: ignore[arg-type] # None, where that was cut off.
+            maker = self.outline.at.get(f.edges[0][2].creator)  # None, where that was cut off.
             target = self.nodes.get(self.unit(maker)) if maker is not None and unit is f else None
         else:
             target = self.node(unit)

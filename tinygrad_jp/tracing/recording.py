@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tinygrad_jp.core import Function, Parameter, Several, Variable, fitted, gradients
+from tinygrad_jp.core import Function, Parameter, Several, Variable, gradients
+from tinygrad_jp.propagation import fitted
 from tinygrad_jp.settings import using_config
-from tinygrad_jp.table import printable
+from tinygrad_jp.table import Together, printable
 
 Key = Function | Variable  # What has a gradient: the result of a Function, or a leaf.
 
@@ -44,7 +45,8 @@ def contribution(f: Function, edge: Any, gy: Any) -> Any:
     """What one edge of `f` hands on of the gradient gy."""
     _, pull, x = edge
     with using_config("enable_backprop", False):
-        g = pull(gy, f.y, *f.args) if type(f) is Function else pull(f.pull_all(gy, f.y, f.args), f.y)
+        joint = isinstance(f.pulls, Together)
+        g = pull(f.pull_all(gy, f.y, f.args), f.y) if joint else pull(gy, f.y, *f.args)
         return g if isinstance(g, Several) else fitted(g, x._data, f)
 
 

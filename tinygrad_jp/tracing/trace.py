@@ -28,7 +28,7 @@ from tinygrad_jp.graph.rendering import write
 from tinygrad_jp.graph.words import language
 from tinygrad_jp.player import framed, page
 from tinygrad_jp.symbols import Symbol, shown
-from tinygrad_jp.table import Together
+from tinygrad_jp.table import Each, Together
 from tinygrad_jp.tracing.recording import Event, Key, contribution, key_of, labels, record
 from tinygrad_jp.tracing.words import rule_in_words, word
 
@@ -90,7 +90,7 @@ class Trace:
         None where a rule does not run on symbols, or gives another value on them.
         """
         f = event.f
-        if f is None or type(f) is not Function or isinstance(f.y, Several):
+        if f is None or isinstance(f.pulls, Together) or isinstance(f.y, Several):
             return None
         pull = next(pull for i, pull, _ in f.edges if i == event.position)
         names = list(inspect.signature(pull).parameters)[2:]
@@ -114,8 +114,8 @@ class Trace:
         """The rule of an accumulating `event` in one sentence."""
         lang = lang or self.lang
         assert event.f is not None
-        pull = next(pull for i, pull, _ in event.f.edges if i == event.position)
-        rule = pull.rule if isinstance(pull, Together) else getattr(pull, "func", pull)
+        pulls = event.f.pulls
+        rule = pulls.rule if isinstance(pulls, Each) else pulls[event.position]
         written = (inspect.getdoc(rule) or "").partition("\n\n")[0].replace("\n", " ")
         return rule_in_words(event.f.func, lang) or written or word(lang, "its own rule", event.f.name)
 
