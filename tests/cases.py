@@ -299,6 +299,7 @@ CASES: list[Case] = [
     case("silu", F.silu, arrays.sigmoid, (2, 3), value=lambda x: x * special.expit(x)),
     case("softplus", F.softplus, np.logaddexp, (2, 3), value=lambda x: np.log1p(np.exp(x))),
     case("logsumexp", F.logsumexp, arrays.logsumexp, (2, 3), value=lambda x: special.logsumexp(x, axis=-1)),
+    case("logsumexp of all", lambda x: F.logsumexp(x, axis=None), arrays.logsumexp, (2, 3), value=special.logsumexp),
     case("logsumexp keepdims", lambda x: F.logsumexp(x, axis=(0, 1), keepdims=True), arrays.logsumexp, (2, 3),
          value=lambda x: special.logsumexp(x, keepdims=True)),
     case("layer_norm", F.layer_norm, normalization._layer_norm, (2, 5), (5,), (5,),

@@ -20,8 +20,8 @@ FLOORS = """
     core  datasets.images  dataloaders
     calculus  testing  derivatives  debugging
     datasets  linear_algebra
-    functions.activations  functions.basics  functions.convolution  functions.losses  functions.normalization
-    functions.attention  functions.recurrent
+    functions.activations  functions.basics  functions.convolution  functions.normalization
+    functions.attention  functions.losses  functions.recurrent
     functions
     layers.layer  optimizers.optimizer  graph.words  graph.rendering  graph.structure  tracing.recording  tracing.words
     graph.dot  player.words

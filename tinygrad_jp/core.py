@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.arrays import astype
+from tinygrad_jp.arrays import astype, let_go
 from tinygrad_jp.methods import ArrayMethods
 from tinygrad_jp.propagation import OWN, propagate, reachable
 from tinygrad_jp.settings import ENABLE_BACKPROP
@@ -22,6 +22,7 @@ from tinygrad_jp.table import (
     PARTIAL,
     PLAIN,
     PULLBACKS,
+    UNSEEN,
     Pull,
     called,
     canonical,
@@ -39,6 +40,7 @@ _NUMBERS = frozenset({float, int, np.ndarray, np.float64, np.float32})
 _CONSTANTS = (int, float, np.ndarray, np.generic, list, tuple)
 _LISTS = (list, tuple)
 _NONE: dict[str, Any] = {}
+LARGE = 1 << 20  # bytes
 
 
 def primitive(func: Callable[..., Any]) -> Callable[..., Any]:
@@ -522,6 +524,19 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
     if constant or not recording:
         return _result(y, None, _NO_GRAPH)
     return _record(func, tuple(data), settings, tuple(xs), y, recording)
+
+
+def overwrite(func: Any, x: Variable) -> Variable:
+    """`func(x)`, written over x where that saves much memory and no rule looks at what was there; else as ever.
+
+    x is then a result of at least 1 MB of a function in `UNSEEN`, and of `func(x, out)` the rule looks at y alone. What
+    x held is let go: from now on it reads NaN, and takes no memory.
+    """
+    data, f = x._data, x.creator
+    if f is None or f.func not in UNSEEN or f.y is not data or data.nbytes < LARGE or _recording() is not True:
+        return apply(func, x)
+    x._data = f.y = let_go(data)
+    return _record(func, (x._data,), _NONE, (x,), func(data, data), True)
 
 
 def _record(func: Any, args: Any, kwargs: Any, xs: Any, y: Any, recording: Any) -> Variable:

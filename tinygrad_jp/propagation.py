@@ -4,6 +4,7 @@ A node is a Function: `func` with its `args`, `kwargs` and result `y`, the Varia
 constant), each of which knows its `creator`, and a `number` that is higher than those of all nodes before it.
 """
 
+import functools
 import operator
 from typing import Any
 
@@ -54,12 +55,13 @@ def propagate(order: list[Any], grads: dict[Any, Any], create_graph: bool) -> No
         if type(pulls) is Together:
             gy, args = f.pull_all(gy, y, args), ()
         # Written out for two arguments, where unpacking them at each call would cost half as much again.
-        if two := len(args) == 2 and not settings:
+        if two := len(args) == 2:
             a, b = args
         for i, x in enumerate(f.xs):
             if x is None:
                 continue
-            g = pulls[i](gy, y, a, b) if two else pulls[i](gy, y, *args, **settings)
+            pull = functools.partial(pulls[i], **settings) if settings else pulls[i]
+            g = pull(gy, y, a, b) if two else pull(gy, y, *args)
             data = x._data
             kind = type(g)
             if kind is not type(data) or kind is ndarray and (g.shape != data.shape or g.dtype is not data.dtype):

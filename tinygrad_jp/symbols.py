@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.arrays import astype
+from tinygrad_jp.arrays import astype, is_let_go
 from tinygrad_jp.methods import ArrayMethods
 
 np: Any = numpy  # On Symbols, NumPy's functions return Symbols: its own type hints do not know.
@@ -130,6 +130,8 @@ def shown(x: Any) -> str:
         return f"({', '.join('–' if e is None else shown(e) for e in x)})"
     if np.size(x) <= 9:
         return _listed(x) if np.ndim(x) else number(x)
+    if is_let_go(x):
+        return f"{np.shape(x)}, let go"
     with np.errstate(all="ignore"):
         return f"{np.shape(x)} of {number(np.mean(x, dtype=float))} ± {number(np.std(x, dtype=float))}"
 

@@ -63,6 +63,10 @@ PARTIAL: set[Any] = set()
 """Ufuncs that are not defined for every number: their warnings are made to point at the user's line."""
 
 
+UNSEEN: set[Any] = set()
+"""Functions whose rules do not look at the result: what takes it may `overwrite` it."""
+
+
 def pullback(func: Any) -> Callable[[Pull], Pull]:
     """Enter the decorated rule in the table, as the derivative of `func` by its first argument.
 

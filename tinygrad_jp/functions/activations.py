@@ -7,8 +7,8 @@ from typing import Any
 import numpy
 
 from tinygrad_jp import arrays
-from tinygrad_jp.arrays import Axis
-from tinygrad_jp.core import Variable, apply, as_variable, primitive
+from tinygrad_jp.arrays import Axis, kept
+from tinygrad_jp.core import Variable, apply, as_variable, overwrite, primitive
 from tinygrad_jp.table import PULLBACKS, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
@@ -25,17 +25,20 @@ def sigmoid(x: Any) -> Variable:
     return apply(arrays.sigmoid, x)
 
 
-def relu(x: Any) -> Variable:
+def relu(x: Any, inplace: bool = False) -> Variable:
     """The rectifier, y = max(x, 0). Its slope at 0 is taken to be 0.
+
+    inplace: y may be written over x, if x came from `linear` or `conv2d`, whose derivatives do not need it, and takes
+    1 MB or more. What x held is let go then, and reads NaN; the models that come with the library do so.
 
     >>> relu([-1.0, 0.0, 2.0])
     variable([0. 0. 2.])
     """
-    return apply(_relu, x)
+    return overwrite(_relu, x) if inplace and isinstance(x, Variable) else apply(_relu, x)
 
 
-def _relu(x: Any) -> Any:
-    return np.maximum(x, _zero(x.dtype))  # Twice as fast as with a Python 0.
+def _relu(x: Any, out: Any = None) -> Any:
+    return np.maximum(x, _zero(x.dtype), out=out)  # Twice as fast as with a Python 0.
 
 
 _zero = functools.cache(lambda dtype: numpy.zeros((), dtype))
@@ -139,6 +142,10 @@ PULLBACKS |= {
 }
 
 
+array_softmax = primitive(arrays.softmax)
+"""What `softmax` is within rules: on arrays it returns arrays."""
+
+
 @pullback(arrays.softmax)
 def d_softmax(gy: Any, y: Any, x: Any, axis: int = -1) -> Any:
     return softmax_gradient(gy, y, axis=axis)
@@ -167,5 +174,6 @@ def d_log_softmax(gy: Any, y: Any, x: Any, axis: int = -1) -> Any:
 
 @pullback(arrays.logsumexp)
 def d_logsumexp(gy: Any, y: Any, x: Any, axis: Axis = -1, keepdims: bool = False) -> Any:
-    """The softmax."""
-    return (gy if keepdims else np.expand_dims(gy, axis)) * arrays.softmax(x, axis)
+    """The softmax, eˣ⁻ʸ; zeros where all x are −∞."""
+    gy, y = (np.reshape(a, kept(x.shape, axis)) for a in (gy, y))
+    return gy * np.exp(x - np.maximum(y, np.finfo(x.dtype).min))

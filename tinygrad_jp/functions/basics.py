@@ -8,7 +8,7 @@ import numpy
 from tinygrad_jp import arrays
 from tinygrad_jp.arrays import Axis, Shape, sum_rows
 from tinygrad_jp.core import Variable, apply, as_variable
-from tinygrad_jp.table import PULLBACKS
+from tinygrad_jp.table import PULLBACKS, UNSEEN
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 
@@ -216,3 +216,4 @@ PULLBACKS[_linear] = (
     lambda gy, y, x, W, b: np.dot(x.T, gy),  # No method of x, which may be an array where gy is a Variable.
     lambda gy, y, x, W, b: sum_rows(gy),
 )
+UNSEEN.add(_linear)

@@ -14,7 +14,7 @@ import numpy
 from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_jp.core import Variable, apply, primitive
-from tinygrad_jp.table import PULLBACKS
+from tinygrad_jp.table import PULLBACKS, UNSEEN
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 
@@ -253,6 +253,9 @@ PULLBACKS |= {
         lambda gW, W, x, gy, window, groups: conv(x, gW, None, window=window, groups=groups),
     ),
 }
+
+
+UNSEEN.add(_conv2d)
 
 
 def _laid(x: Any) -> Any:

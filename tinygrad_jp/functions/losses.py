@@ -6,7 +6,8 @@ import numpy
 
 from tinygrad_jp import arrays
 from tinygrad_jp.arrays import one_hot
-from tinygrad_jp.core import Variable, apply, as_variable, primitive
+from tinygrad_jp.core import Variable, apply, as_variable
+from tinygrad_jp.functions.activations import array_softmax
 from tinygrad_jp.table import PULLBACKS, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
@@ -109,10 +110,7 @@ def _softmax_cross_entropy(x: Any, t: Any) -> Any:
 @pullback(_softmax_cross_entropy)
 def d_softmax_cross_entropy(gy: Any, y: Any, x: Any, t: Any) -> Any:
     """What softmax says, less what is right, over the number of rows."""
-    return (_softmax(x) - one_hot(t, x.shape[-1], x.dtype)) * (gy / max(len(t), 1))
-
-
-_softmax = primitive(arrays.softmax)
+    return (array_softmax(x) - one_hot(t, x.shape[-1], x.dtype)) * (gy / max(len(t), 1))
 
 
 def sigmoid_cross_entropy(x: Any, t: Any) -> Variable:
@@ -175,8 +173,8 @@ def accuracy(y: Any, t: Any) -> Variable:
 
 def _same_shape(name: str, x: Any, t: Any) -> None:
     """Refuse to broadcast in a loss: (N, 1) against (N,) would compare every row with every other."""
-    a = x.shape if isinstance(x, Variable) else np.shape(x)
-    b = t.shape if isinstance(t, Variable) else np.shape(t)
+    a = x.shape if hasattr(x, "shape") else np.shape(x)
+    b = t.shape if hasattr(t, "shape") else np.shape(t)
     if a != b:
         raise ValueError(f"{name}: expected two arguments of one shape, got {a} and {b}; reshape one of them")
 

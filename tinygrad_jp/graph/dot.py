@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_jp.arrays import is_let_go
 from tinygrad_jp.core import Parameter, Variable
 from tinygrad_jp.graph.structure import Node, Picture, Scope, common
 from tinygrad_jp.graph.words import STEPS, digits, finite, norm, numbers, odd_function, step, step_name, word
@@ -175,8 +176,8 @@ class Text:
             lines.append(f"{x.shape} {x.dtype}" + (f" × {len(more) + 1:,}" if more else ""))
         odd = []
         if self.options.values:
-            values = [x._data for x in node.things]
-            lines += self._numbers(values)
+            values = [x._data for x in node.things if not is_let_go(x._data)]
+            lines += self._numbers(values) if values else [self._say("let go")]
             odd += [] if finite(values) else [self._say("not finite")]
         gradients = [x.grad._data for x in node.things if x.grad is not None]
         if self.options.grads and gradients:

@@ -15,6 +15,7 @@ _WORDS = {
     "gradient": ("gradient", "勾配"),
     "zero": ("the gradient is zero", "勾配が 0"),
     "not finite": ("NaN or infinity", "NaN か無限大"),
+    "let go": ("let go", "解放済み"),
     "gradient not finite": ("gradient: NaN or infinity", "勾配が NaN か無限大"),
     "dead": ("dead: every output is 0", "ReLU の出力がすべて 0"),
     "saturated": ("saturated: {} of the outputs", "出力の {} が飽和"),

@@ -43,9 +43,8 @@ class Layer:
         start = serial()
         y = self.forward(*inputs, **options)
         for output in y if isinstance(y, tuple) else (y,):
-            f = output.creator if isinstance(output, Variable) else None
-            if f is not None and f.number > start:
-                # What pictures need: all that was recorded since `start` was recorded inside this layer.
+            # What pictures need: all that was recorded since `start` was recorded inside this layer.
+            if isinstance(output, Variable) and (f := output.creator) is not None and f.number > start:
                 f.layer = (self, start, f.layer)
         return y
 

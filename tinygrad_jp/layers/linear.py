@@ -46,13 +46,12 @@ class Linear(Layer):
         self.W.data = initialize(self.init, (in_size, self.out_size), self.dtype, self.rng)
 
     def forward(self, x: Any) -> Variable:
-        if not hasattr(x, "shape"):
-            x = np.asarray(x)
-        if self.W._data is None and x.ndim:
-            self._init_W(x.shape[-1])
-        if x.shape[-1:] != self.W.shape[:1]:
+        shape = x.shape if hasattr(x, "shape") else np.shape(x)
+        if self.W._data is None and shape:
+            self._init_W(shape[-1])
+        if shape[-1:] != self.W._data.shape[:1]:
             raise ValueError(
-                f"Linear: expected x of shape (..., {self.W.shape[0]}), got {x.shape}; "
+                f"Linear: expected x of shape (..., {self.W.shape[0]}), got {shape}; "
                 f"flatten each example first, or give the layer another in_size"
             )
         return F.linear(x, self.W, self.b)

@@ -64,7 +64,7 @@ class MLP(Model):
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers[:-1]:
-            x = self.activation(layer(x))
+            x = F.relu(layer(x), inplace=True) if self.activation is F.relu else self.activation(layer(x))
         return self.layers[-1](x)
 
 

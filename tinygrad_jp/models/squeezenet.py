@@ -43,11 +43,11 @@ class SqueezeNet(ImageModel):
         self.conv10 = L.Conv2d(n_classes, 1, rng=self.rng)
 
     def forward(self, x: Any) -> Variable:
-        x = F.relu(self.conv1(self.images(x)))
+        x = F.relu(self.conv1(self.images(x)), inplace=True)
         for i in FIRES:
             x = F.pooling(x, 3, 2) if i in (2, 4, 6) else x
             x = getattr(self, f"fire{i}")(x)
-        x = F.relu(self.conv10(F.dropout(x, rng=self.rng)))
+        x = F.relu(self.conv10(F.dropout(x, rng=self.rng)), inplace=True)
         return x.mean(axis=(2, 3))
 
 
@@ -60,5 +60,5 @@ class Fire(L.Layer):
         self.expand3 = L.Conv2d(expanded, 3, pad=1, init="he", rng=rng)
 
     def forward(self, x: Any) -> Any:
-        x = F.relu(self.squeeze(x))
+        x = F.relu(self.squeeze(x), inplace=True)
         return F.relu(np.concatenate((self.expand1(x), self.expand3(x)), axis=1))

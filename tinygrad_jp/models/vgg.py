@@ -45,11 +45,11 @@ class VGG16(ImageModel):
         x = self.images(x)
         for block, (_, n) in BLOCKS.items():
             for i in range(1, n + 1):
-                x = F.relu(getattr(self, f"conv{block}_{i}")(x))
+                x = F.relu(getattr(self, f"conv{block}_{i}")(x), inplace=True)
             x = F.pooling(x, 2, 2)
         x = F.flatten(x)
         for fc in (self.fc6, self.fc7):
-            x = F.dropout(F.relu(fc(x)), rng=self.rng)
+            x = F.dropout(F.relu(fc(x), inplace=True), rng=self.rng)
         return self.fc8(x)
 
     @staticmethod

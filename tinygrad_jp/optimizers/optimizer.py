@@ -217,9 +217,9 @@ class _Lot:
             self.x, self.g = (np.empty(sum(sizes), self.x.dtype) for _ in range(2))
             ends = list(accumulate(sizes, initial=0))
             arrays = [np.concatenate(slot, axis=None) for slot in zip(*kept, strict=True)]
-            self.parts, *parts = (
+            self.parts, self.grads, *parts = (
                 [a[i:j].reshape(x.shape) for x, (i, j) in zip(self.xs, pairwise(ends), strict=True)]
-                for a in (self.x, *arrays)
+                for a in (self.x, self.g, *arrays)
             )
             self.kept = [[part[i] for part in parts] for i in range(len(params))]
         self.arrays = [*arrays, *(np.empty_like(self.x) for _ in range(works))]
@@ -229,8 +229,9 @@ class _Lot:
         if not self.parts:
             step(self.x, self.params[0].grad.data, *self.arrays)
             return
-        np.concatenate(self.xs, axis=None, out=self.x)
-        np.concatenate([p._grad._data for p in self.params], axis=None, out=self.g)
+        for part, x, grad, p in zip(self.parts, self.xs, self.grads, self.params, strict=True):
+            part[...] = x
+            grad[...] = p._grad._data
         step(self.x, self.g, *self.arrays)
         for x, part in zip(self.xs, self.parts, strict=True):
             x[...] = part

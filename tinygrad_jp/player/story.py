@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_jp.arrays import is_let_go
 from tinygrad_jp.core import Function, Variable
 from tinygrad_jp.graph.dot import Options, Text, Titles, short
 from tinygrad_jp.graph.dot import shown as quoted
@@ -80,6 +81,8 @@ class Story:
             return {"text": shown(x)}
         if np.size(x) <= 9:
             return _listed(x)
+        if is_let_go(x):
+            return {"text": shown(x)}
         with np.errstate(all="ignore"):
             mean, spread = number(np.mean(x, dtype=float)), number(np.std(x, dtype=float))
             return {"shape": str(np.shape(x)), "mean": mean, "spread": spread, "heat": heat_map(x, self.side)}
