@@ -4,7 +4,7 @@ T steps of N sequences: z (T, N, G·H) is what the inputs give to the G gates of
 carries the state h (N, H) of a step to the gates of the next. σ is the sigmoid, ∘ the product element by element.
 
 A rule first finds all that one step moves, for every step at once; what remains to be done step by step, from the last
-to the first, is little.
+to the first, is little. Not so that of `lstm`: its many arrays are faster to use one step at a time, out of the cache.
 """
 
 from typing import Any
@@ -57,36 +57,48 @@ def lstm(z: Any, U: Any, h: Any, c: Any) -> Any:
     T, (N, H) = len(z), h.shape
     y = np.empty((T, 7, N, H), np.result_type(z, U, h, c))
     # Here the four gates lie one behind the other: operations on a whole gate are twice as fast as on some columns.
-    z = np.moveaxis(z.reshape(T, N, 4, H), 2, 1)
-    U = np.ascontiguousarray(np.moveaxis(U.reshape(H, 4, H), 1, 0))
-    with np.errstate(over="ignore"):  # 1 / (1 + ∞) is 0, as it should be.
-        for z_t, y_t in zip(z, y, strict=True):
-            i, f, u, o, tanh_c, c_t, h_t = y_t
-            np.matmul(h, U, out=y_t[:4])
-            y_t[:4] += z_t
-            _sigmoid_inplace(y_t[:2])
-            _sigmoid_inplace(o)
-            np.tanh(u, out=u)
-            c = np.multiply(f, c, out=c_t)
-            c += i * u
-            h = np.multiply(o, np.tanh(c, out=tanh_c), out=h_t)
+    y[:, :4] = z.reshape(T, N, 4, H).swapaxes(1, 2)
+    U = np.ascontiguousarray(U.reshape(H, 4, H).swapaxes(0, 1))
+    # Each gate is k·tanh(k·x) + 1 − k, with k = 1 for u, and k = ½ for the others, where that is σ(x).
+    k = np.full_like(y[0, :4], 0.5)
+    k[2] = 1
+    rest = 1 - k
+    for y_t in y:
+        gates, (i, f, u, o, tanh_c, c_t, h_t) = y_t[:4], y_t
+        gates += h @ U
+        gates *= k
+        np.tanh(gates, out=gates)
+        gates *= k
+        gates += rest
+        c = np.multiply(f, c, out=c_t)
+        c += i * u
+        h = np.multiply(o, np.tanh(c, out=tanh_c), out=h_t)
     return y
 
 
 def d_lstm(gy: Any, y: Any, z: Any, U: Any, h: Any, c: Any) -> Any:
-    """On Variables the gates are computed anew, as functions of z, U and h: so nothing is lost of their derivatives."""
-    gcs, ghs, hs, cs = gy[:, 5], gy[:, 6], _before(h, y[:, 6]), _before(c, y[:, 5])
-    known = isinstance(y, numpy.ndarray)
-    i, f, u, o, tanh_c = np.moveaxis(y[:, :5], 1, 0) if known else _lstm_gates(z + hs @ U, y[:, 5])
-    local = np.concatenate([u * i * (1 - i), cs * f * (1 - f), i * (1 - u * u), tanh_c * o * (1 - o)], axis=-1)
-    along, gh, gc, gzs = o * (1 - tanh_c * tanh_c), 0, 0, []
-    for t in reversed(range(len(z))):
-        gh = gh + ghs[t]
-        gc = gc + gcs[t] + gh * along[t]
-        gz = local[t] * np.concatenate([gc, gc, gc, gh], axis=-1)
-        gh, gc = gz @ U.T, gc * f[t]
-        gzs.append(gz)
-    gz = np.stack(gzs[::-1])
+    """With gc and gh the gradients by cₜ and hₜ, of this step and all later ones, the gates receive
+
+    gc∘i∘u∘(1 − i), gc∘f∘cₜ₋₁∘(1 − f), gc∘i∘(1 − u²) and gh∘hₜ∘(1 − o); and gh adds gh∘o∘(1 − tanh²cₜ) to gc.
+
+    On Variables the gates are computed anew, as functions of z, U and h: so nothing is lost of their derivatives.
+    """
+    known, T = isinstance(y, numpy.ndarray), len(z)
+    hs, gh, gc = _before(h, y[:, 6]), 0, 0
+    gates = np.moveaxis(y[:, :5], 1, 0) if known else _lstm_gates(z + hs @ U, y[:, 5])
+    # BLAS takes up to twice as long where a factor is transposed; a copy pays off once there is enough to multiply.
+    U_T = np.ascontiguousarray(U.T) if known and min(T, len(h)) >= 16 else U.T
+    gz = np.empty(z.shape, y.dtype) if known else [None] * T
+    steps = zip(range(T), gy[:, 5], gy[:, 6], *gates, y[:, 6], [c, *y[:-1, 5]], strict=True)
+    for t, gc_t, gh_t, i, f, u, o, tanh_c, h_t, c_before in reversed(list(steps)):
+        gh = gh + gh_t
+        by_o = gh * h_t
+        gc = gc + gc_t + gh * o - by_o * tanh_c
+        by_u, gc = gc * i, gc * f
+        by_i, by_f = by_u * u, gc * c_before
+        gz[t] = np.concatenate([by_i - by_i * i, by_f - by_f * f, by_u - by_i * u, by_o - by_o * o], axis=-1)
+        gh = gz[t] @ U_T
+    gz = gz if known else np.stack(gz)
     return gz, _by_weights(hs, gz), gh, gc
 
 
@@ -158,10 +170,3 @@ def _cut(a: Any, n: int) -> Any:
 
 def _sigmoid(x: Any) -> Any:
     return np.tanh(x * 0.5) * 0.5 + 0.5
-
-
-def _sigmoid_inplace(x: Any) -> None:
-    """1 / (1 + e⁻ˣ) where x lies: NumPy's exp takes half as long as its tanh."""
-    np.exp(np.negative(x, out=x), out=x)
-    x += 1
-    np.reciprocal(x, out=x)
