@@ -1,6 +1,7 @@
 """What all optimizers share: they find the parameters, keep arrays of their own for each, and change it in place."""
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate, pairwise
 from operator import is_
@@ -18,8 +19,8 @@ NUMBERS = (int, float, np.number)
 
 # What a setting must stay below; none may be negative.
 BELOW = dict.fromkeys(("momentum", "rho", "beta1", "beta2"), 1.0)
-# Small parameters take their steps together, up to so many numbers: see `_Lot`.
-TOGETHER = 8192
+# Small parameters, of so many numbers at most, take their steps together, up to so many numbers: see `_Lot`.
+SMALL, TOGETHER = 2048, 1 << 15
 
 
 class Optimizer:
@@ -243,15 +244,16 @@ def _together(params: list[Parameter]) -> Iterator[list[Parameter]]:
     All are alone where data overlap, as of weights that are tied: there one step must see what the last has done.
     """
     bounds = sorted(np.lib.array_utils.byte_bounds(p.data) for p in params)
-    room = TOGETHER if all(a[1] <= b[0] for a, b in pairwise(bounds)) else 0
-    lots: dict[Any, list[Parameter]] = {}
+    small = SMALL if all(a[1] <= b[0] for a, b in pairwise(bounds)) else 0
+    lots: dict[Any, list[Parameter]] = defaultdict(list)
+    filled: Counter[Any] = Counter()
     for p in params:
-        lot = lots.setdefault(p.dtype, [])
-        if p.size > room:
+        if p.size > small:
             yield [p]
-        elif sum(q.size for q in lot) + p.size > room:
-            yield lot
-            lots[p.dtype] = [p]
-        else:
-            lot.append(p)
-    yield from filter(None, lots.values())
+            continue
+        if filled[p.dtype] + p.size > TOGETHER:
+            yield lots.pop(p.dtype)
+            filled[p.dtype] = 0
+        lots[p.dtype].append(p)
+        filled[p.dtype] += p.size
+    yield from lots.values()
