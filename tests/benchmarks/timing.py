@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.peers import load
-from tests.benchmarks.works import able, work_of
+from tests.benchmarks.works import able, square_layers, work_of
 
 TURN = 0.005  # seconds
 PAUSE = 0.05  # seconds, after which the threads that wait for work have stopped spinning
@@ -60,9 +60,9 @@ def peak():
 
 
 def growth(work, peer):
-    """The MB by which steps raise the peak, once a step on one row has loaded what is loaded at first use."""
+    """The MB by which steps raise the peak, once steps of a tiny network have loaded what is loaded at first use."""
     steps, problem = able(work, {peer: load(peer)})[peer], work_of(work).problem()
-    turn(steps, problem | {"x": problem["x"][:1], "t": problem["t"][:1]})
+    turn(steps, square_layers(depth=1, width=4, batch=1))
     before = peak()
     turn(steps, problem, 2)
     return peak() - before

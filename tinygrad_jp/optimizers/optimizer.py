@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate, pairwise
 from operator import is_
 from typing import Any, ClassVar, Self
@@ -107,7 +107,7 @@ class Optimizer:
             return
         data = [p._data for p in params]
         if len(data) != len(self._data) or not all(map(is_, data, self._data)):
-            self._lots = [self._lot(lot) for lot in _together(params)]
+            self._lots = self._made(_together(params))
             self._data = [p._data for p in params]
         for lot in self._lots:
             lot.take(self.step)
@@ -121,7 +121,8 @@ class Optimizer:
 
     def update_one(self, param: Parameter) -> None:
         """Change `param.data` in place by `param.grad.data`."""
-        self._lot([param]).take(self.step)
+        (lot,) = self._made([[param]])
+        lot.take(self.step)
 
     def step(self, x: Any, g: Any, *arrays: Any) -> None:
         """Change the array x in place by the gradient g."""
@@ -129,17 +130,25 @@ class Optimizer:
             f"{type(self).__name__}: write step(self, x, g, ..., work), or update_one(self, param)"
         )
 
-    def _lot(self, params: list[Parameter]) -> "_Lot":
-        """The lot of `params`, which takes over what is kept for them; zeros, where that is nothing of their shape."""
-        for p in params:
-            x, kept = p.data, self._kept.get(p, ())
-            if kept and kept[0].shape == x.shape:
-                self._kept[p] = [a.astype(x.dtype, copy=False) for a in kept]
-            else:
-                self._kept[p] = [np.zeros_like(x) for _ in self.keeps]
-        lot = _Lot(params, [self._kept[p] for p in params], self.works)
-        self._kept.update(zip(params, lot.kept, strict=True))
-        return lot
+    def _made(self, lots: Iterable[list[Parameter]]) -> list["_Lot"]:
+        """The lots, with what is kept for their parameters; zeros, where that is nothing of their shape."""
+        made = []
+        for params in lots:
+            for p in params:
+                x, kept = p.data, self._kept.get(p, ())
+                if kept and kept[0].shape == x.shape:
+                    self._kept[p] = [a.astype(x.dtype, copy=False) for a in kept]
+                else:
+                    self._kept[p] = [np.zeros_like(x) for _ in self.keeps]
+            lot = _Lot(params, [self._kept[p] for p in params])
+            self._kept.update(zip(params, lot.kept, strict=True))
+            made.append(lot)
+        # They compute in the same memory, since they take their steps one after the other.
+        for work in [np.empty(max((lot.x.nbytes for lot in made), default=0), np.uint8) for _ in range(self.works)]:
+            for lot in made:
+                x = lot.x
+                lot.arrays.append(np.ndarray(x.shape, x.dtype, work, strides=np.empty_like(x).strides))
+        return made
 
     # State
 
@@ -210,7 +219,7 @@ class _Lot:
     data and gradients are gathered in flat arrays, and what is kept for them are parts of flat arrays, `kept`.
     """
 
-    def __init__(self, params: list[Parameter], kept: list[list[Any]], works: int) -> None:
+    def __init__(self, params: list[Parameter], kept: list[list[Any]]) -> None:
         self.params, self.xs, self.kept, self.parts = params, [p.data for p in params], kept, []
         self.x, arrays = self.xs[0], kept[0]
         if len(params) > 1:
@@ -223,7 +232,7 @@ class _Lot:
                 for a in (self.x, self.g, *arrays)
             )
             self.kept = [[part[i] for part in parts] for i in range(len(params))]
-        self.arrays = [*arrays, *(np.empty_like(self.x) for _ in range(works))]
+        self.arrays = [*arrays]
 
     def take(self, step: Callable[..., None]) -> None:
         """Take the step."""
