@@ -192,6 +192,7 @@ ERRORS = [
     (lambda: OfVariables()(v(2)), TypeError, "OfVariables.forward: expected an array, a list or a number, got a Variable; use"),
     (lambda: NoForward()(v(2)), NotImplementedError, "NoForward: write forward(self, x), which takes and returns arrays"),
     (lambda: NoBackward()(v(2)).backward(), NotImplementedError, "NoBackward: write backward(self, gy)"),
+    (lambda: NoForward(v(2)), TypeError, "NoForward: an operation is made first, then called: NoForward()(x)"),
     (twice_used, RuntimeError, "Twice: this instance has been applied; make a new one for each call: Twice()(x)"),
     # Functions of networks
     (lambda: F.mean_squared_error(v(4, 1), v(4)), ValueError, "mean_squared_error: expected two arguments of one shape, got (4, 1)"),

@@ -316,7 +316,7 @@ _NO_GRAPH: Any = object()
 
 
 def _result(data: Any, creator: "Function | None", grad: Any = None) -> Variable:
-    y = Variable.__new__(Variable)
+    y = _new(Variable)
     y._data = data
     y._grad = grad
     y.creator = creator
@@ -390,6 +390,9 @@ class Function:
     note: Any
 
     def __init__(self, func: Any = None, args: Any = (), kwargs: Any = _NONE, xs: Any = (), y: Any = None) -> None:
+        if isinstance(func, (Variable, *_CONSTANTS)):
+            name = type(self).__name__
+            raise TypeError(f"{name}: an operation is made first, then called: {name}()(x)")
         self.func = func
         self.args: tuple[Any, ...] = args
         self.kwargs = kwargs
@@ -622,10 +625,11 @@ def _seed(root: Variable, create_graph: bool) -> Any:
 
 def _deposit(x: Variable, g: Any, taken: set[int]) -> None:
     """Add `g` to `x.grad`, as memory that no other gradient shares."""
-    if g is None or x._grad is _NO_GRAPH or isinstance(x._data, Several):
+    before = x._grad
+    if g is None or before is _NO_GRAPH or isinstance(x._data, Several):
         return
-    if x._grad is not None:
-        x._grad = x._grad + g
+    if before is not None:
+        x._grad = before + g
         return
     data = g._data if isinstance(g, Variable) else g
     if id(data) in taken or data.base is not None:

@@ -25,15 +25,14 @@ def reachable(root: Any, after: int = -1) -> list[Any]:
 
     `after`: leave out those whose number is not above it, and what lies behind them.
     """
-    found = {root}
-    stack = [root]
-    while stack:
-        for x in stack.pop().xs:
+    found, known = [root], {root}
+    for later in found:
+        for x in later.xs:
             if x is not None:
                 f = x.creator
-                if f is not None and f.number > after and f not in found:
-                    found.add(f)
-                    stack.append(f)
+                if f is not None and f.number > after and f not in known:
+                    known.add(f)
+                    found.append(f)
     return sorted(found, key=_number, reverse=True)
 
 
