@@ -14,7 +14,7 @@ PACKAGE = Path(tinygrad_jp.__file__).parent
 
 # From the ground up. A module may import from any line above its own; those of one line know nothing of one another.
 FLOORS = """
-    arrays  settings  randomness  memory  progress  table
+    arrays  files  settings  randomness  memory  progress  table
     transforms  methods  initializers  serialization  datasets.dataset  datasets.downloads
     symbols  datasets.cifar  datasets.idx  datasets.text  datasets.toys  propagation  checkpoints
     core  datasets.images  dataloaders

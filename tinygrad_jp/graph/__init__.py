@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_jp.core import Variable
+from tinygrad_jp.files import write_whole
 from tinygrad_jp.graph.dot import Options, Text
-from tinygrad_jp.graph.rendering import page, rendered, write
+from tinygrad_jp.graph.rendering import page, rendered
 from tinygrad_jp.graph.structure import picture
 from tinygrad_jp.graph.words import language, word
 
@@ -51,7 +52,7 @@ class Graph:
             content = (self.dot if kind == "dot" else self.html()).encode()
         else:
             content = rendered(self.dot, kind)
-        write(path, content)
+        write_whole(path, content)
         return path
 
     def to_graphviz(self) -> Any:

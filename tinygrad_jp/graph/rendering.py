@@ -1,8 +1,6 @@
 """From DOT to pictures, and onto the disk: the program `dot` draws, or its build for WebAssembly from pip."""
 
-import os
 from contextlib import suppress
-from pathlib import Path
 
 _NO_RENDERER = (
     "drawing .{0} takes Graphviz, but its `dot` was not found; install it (see graphviz.org), or draw .svg or .html, "
@@ -62,16 +60,3 @@ def page(svg: str, title: str, lang: str) -> str:
     for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         title = title.replace(sign, entity)
     return _PAGE.format(lang=lang, title=title, svg=svg[svg.index("<svg") :])
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    half = path.with_name(f".{os.urandom(8).hex()}.tmp")
-    try:
-        half.write_bytes(content)
-        half.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}; the file needs a writable folder", str(path)) from None
-    finally:
-        with suppress(OSError):
-            half.unlink()

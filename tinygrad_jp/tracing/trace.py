@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core import Function, Several, Variable
-from tinygrad_jp.graph.rendering import write
+from tinygrad_jp.files import write_whole
 from tinygrad_jp.graph.words import language
 from tinygrad_jp.player import framed, page
 from tinygrad_jp.symbols import Symbol, shown
@@ -237,7 +237,7 @@ class Trace:
         path = Path(path)
         if path.suffix.lower() != ".html":
             raise ValueError(f"save: expected a path that ends in .html, got {str(path)!r}")
-        write(path, page(self).encode())
+        write_whole(path, page(self).encode())
         return path
 
     def _repr_html_(self) -> str:
