@@ -6,12 +6,25 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 from cases import CASES
+from cases import RULES as TABLE
 
 import tinygrad_jp.functions as F
-from tinygrad_jp import Function, Parameter, Variable, arrays, calculus, linear_algebra, models, no_grad, trace
+from tinygrad_jp import (
+    Function,
+    Parameter,
+    Variable,
+    arrays,
+    calculus,
+    linear_algebra,
+    models,
+    no_grad,
+    primitive,
+    trace,
+)
 from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization
 from tinygrad_jp.symbols import Symbol
-from tinygrad_jp.tracing.words import LANGUAGES, NAMED, RULES, WORDS
+from tinygrad_jp.table import PULLBACKS, plain_name
+from tinygrad_jp.tracing.words import JAPANESE, LANGUAGES, NAMED, RULES, WORDS, rule_in_words
 
 MODULES = (arrays, calculus, linear_algebra, activations, attention, basics, convolution, losses, normalization)
 WORDS_OF_FORMULAS = {"array": np.array, "ones": np.ones, "slice": slice, "astype": arrays.astype, "np": np}
@@ -212,6 +225,35 @@ def test_both_languages_are_whole():
     text = trace(Variable(2.0, "x") ** 2, lang="ja").explain()
     assert text.splitlines()[0] == "順伝播"
     assert "逆伝播" in text and "勾配" in text
+
+
+@EVERY_CASE
+def test_every_rule_is_told_in_both_languages(case, rng):
+    steps = trace(np.sum(case.f(*[Variable(x) for x in case.inputs(rng)])))
+    for event in steps.events:
+        if event.kind == "accumulate":
+            english, japanese = (steps.words(event, lang) for lang in LANGUAGES)
+            assert not any("぀" <= c <= "鿿" for c in english)
+            assert any("぀" <= c <= "鿿" for c in japanese)
+            assert "of its own" not in english and "独自" not in japanese
+
+
+def test_the_words_of_every_function_are_known():
+    functions = {plain_name(func) for func in TABLE}
+    assert {*NAMED, *JAPANESE} - {"amax", "amin", "max", "min"} <= functions
+    assert [func for func in TABLE if not rule_in_words(func, "ja")] == []
+
+
+def test_a_rule_of_a_users_own_is_not_mistaken_for_the_librarys():
+    @primitive
+    def relu(x):
+        return np.minimum(x, 0)
+
+    PULLBACKS[relu.primitive] = lambda gy, y, x: gy * (y < 0)
+    steps = trace(relu(Variable([-1.0, 2.0], "x")).sum())
+    event = next(e for e in steps.events if e.kind == "accumulate" and e.f.name == "relu")
+    assert steps.words(event, "en") == "relu has a derivative of its own"
+    del PULLBACKS[relu.primitive]
 
 
 def test_a_parameter_with_no_layer_keeps_its_name():

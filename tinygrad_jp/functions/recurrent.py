@@ -33,6 +33,7 @@ def rnn(z: Any, U: Any, h: Any) -> Any:
 
 
 def d_rnn(gy: Any, y: Any, z: Any, U: Any, h: Any) -> Any:
+    """From the last step to the first, what reaches a state goes through tanh's slope, and by U to the state before."""
     local, gh, gzs = 1 - y * y, 0, []
     for t in reversed(range(len(z))):
         gz = (gh + gy[t]) * local[t]
@@ -77,8 +78,9 @@ def lstm(z: Any, U: Any, h: Any, c: Any) -> Any:
 
 
 def d_lstm(gy: Any, y: Any, z: Any, U: Any, h: Any, c: Any) -> Any:
-    """With gc and gh the gradients by cₜ and hₜ, of this step and all later ones, the gates receive
+    """From the last step to the first, what reaches c and h goes on to the gates, and through them to the step before.
 
+    With gc and gh what reaches cₜ and hₜ, of this step and all later ones, the gates i, f, u and o receive
     gc∘i∘u∘(1 − i), gc∘f∘cₜ₋₁∘(1 − f), gc∘i∘(1 − u²) and gh∘hₜ∘(1 − o); and gh adds gh∘o∘(1 − tanh²cₜ) to gc.
 
     On Variables the gates are computed anew, as functions of z, U and h: so nothing is lost of their derivatives.
@@ -127,6 +129,7 @@ def gru(z: Any, U: Any, b: Any, h: Any) -> Any:
 
 
 def d_gru(gy: Any, y: Any, z: Any, U: Any, b: Any, h: Any) -> Any:
+    """From the last step to the first, what reaches a state goes to its gates, and through them to the state before."""
     hs = _before(h, y)
     r, k, n, s = _gru_gates(z, hs @ U, b)
     by_n = (1 - k) * (1 - n * n)

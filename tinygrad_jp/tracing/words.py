@@ -17,7 +17,7 @@ WORDS = {
     "total": ("{}'s gradient", "{} の勾配"),
     "value": (" = {}", " = {}"),
     "summed": (", summed over what was broadcast: {}", "、ブロードキャストした軸について合計すると {}"),
-    "its own rule": ("{} has a backward() of its own", "{} 自身の backward() によります"),
+    "its own rule": ("{} has a derivative of its own", "{} 独自の微分の規則によります"),
     "held": ("Note: {} already hold(s) another gradient; backward() adds to it: call cleargrad() first", "注意: {} にはすでに別の勾配が入っていて、backward() はそれに足し込みます。先に cleargrad() を呼んでください"),
     "paths": ("The gradient of {} comes along {} path(s):", "{} の勾配は {} 本の経路を通って届きます:"),
     "many paths": ("The gradient of {} comes along more than {} paths; the first:", "{} の勾配は {} 本より多い経路を通って届きます。はじめの経路:"),
@@ -59,6 +59,38 @@ RULES: dict[Any, tuple[str, str]] = {
     np.broadcast_to: ("What was copied adds up again", "複製された分の勾配を合計します"),
     np.where: ("Each element's gradient goes to the side that was chosen", "選ばれたほうへ、要素ごとに勾配を渡します"),
     operator.getitem: ("What was picked gets the gradient, the rest zero", "取り出した要素へ勾配を渡し、ほかは 0 です"),
+    np.positive: ("The gradient passes as it is", "勾配をそのまま渡します"),
+    np.reciprocal: ("The slope of 1/x is −y²", "1/x の傾きは −y² です"),
+    np.fabs: ("The slope of |x| is the sign of x", "|x| の傾きは x の符号です"),
+    np.cbrt: ("The slope of ∛x is 1/(3y²)", "∛x の傾きは 1/(3y²) です"),
+    np.exp2: ("The slope of 2ˣ is y·log 2", "2ˣ の傾きは y·log 2 です"),
+    np.expm1: ("The slope of eˣ − 1 is eˣ, which is y + 1", "eˣ − 1 の傾きは eˣ、つまり y + 1 です"),
+    np.log2: ("The slope of log₂ x is 1/(x·log 2)", "log₂ x の傾きは 1/(x·log 2) です"),
+    np.log10: ("The slope of log₁₀ x is 1/(x·log 10)", "log₁₀ x の傾きは 1/(x·log 10) です"),
+    np.log1p: ("The slope of log(1 + x) is 1/(1 + x)", "log(1 + x) の傾きは 1/(1 + x) です"),
+    np.tan: ("The slope of tan x is 1 + y²", "tan x の傾きは 1 + y² です"),
+    np.arcsin: ("The slope of arcsin x is 1/√(1 − x²)", "arcsin x の傾きは 1/√(1 − x²) です"),
+    np.arccos: ("The slope of arccos x is −1/√(1 − x²)", "arccos x の傾きは −1/√(1 − x²) です"),
+    np.arctan: ("The slope of arctan x is 1/(1 + x²)", "arctan x の傾きは 1/(1 + x²) です"),
+    np.arctan2: ("The angle of (a, b): a gets the gradient times b/(a² + b²), b that times −a/(a² + b²)", "点 (a, b) の角度です。a へは b/(a² + b²) 倍、b へは −a/(a² + b²) 倍の勾配を渡します"),
+    np.hypot: ("The length of (a, b): a gets the gradient times a/y, b that times b/y", "点 (a, b) までの距離です。a へは a/y 倍、b へは b/y 倍の勾配を渡します"),
+    np.sinh: ("The slope of sinh x is cosh x", "sinh x の傾きは cosh x です"),
+    np.cosh: ("The slope of cosh x is sinh x", "cosh x の傾きは sinh x です"),
+    np.arcsinh: ("The slope of arsinh x is 1/√(1 + x²)", "arsinh x の傾きは 1/√(1 + x²) です"),
+    np.arccosh: ("The slope of arcosh x is 1/√(x² − 1)", "arcosh x の傾きは 1/√(x² − 1) です"),
+    np.arctanh: ("The slope of artanh x is 1/(1 − x²)", "artanh x の傾きは 1/(1 − x²) です"),
+    np.logaddexp: ("Each gets its share of eᵃ + eᵇ", "eᵃ + eᵇ に占める割合だけ、それぞれへ勾配を渡します"),
+    np.clip: ("Where x was kept it gets the gradient, where it was cut the bound does", "範囲内の要素へはそのまま、切り取られたところでは境界の値へ勾配を渡します"),
+    np.expand_dims: ("A change of shape: the gradient takes the shape of the input again", "形状を変えただけなので、勾配を元の形状に戻します"),
+    np.squeeze: ("A change of shape: the gradient takes the shape of the input again", "形状を変えただけなので、勾配を元の形状に戻します"),
+    np.swapaxes: ("The axes are swapped back", "勾配の軸を元の並びに戻します"),
+    np.moveaxis: ("The axes move back", "勾配の軸を元の並びに戻します"),
+    np.flip: ("The elements go back to their places", "勾配を元の位置に戻します"),
+    np.roll: ("The elements go back to their places", "勾配を元の位置に戻します"),
+    np.tril: ("What was kept gets the gradient, the rest zero", "残した要素へ勾配を渡し、ほかは 0 です"),
+    np.triu: ("What was kept gets the gradient, the rest zero", "残した要素へ勾配を渡し、ほかは 0 です"),
+    np.linalg.det: ("The slope of the determinant is y·(x⁻¹)ᵀ", "行列式の傾きは y·(x⁻¹)ᵀ です"),
+    np.linalg.solve: ("The transposed system, solved for the gradient", "転置した連立方程式を、勾配について解きます"),
 }  # fmt: skip
 # The same for functions of our own, by name: they live on floors above this one.
 NAMED: dict[str, tuple[str, str]] = {
@@ -68,7 +100,43 @@ NAMED: dict[str, tuple[str, str]] = {
     "mean_squared_error": ("The mean of squares: 2(a − b)/n", "2乗の平均なので、2(a − b)/n です"),
     "softmax_cross_entropy": ("What softmax says, less what is right, over the number of rows", "softmax の出力から正解を引き、行の数で割ったものです"),
     "softmax": ("Each probability pulls against the mean of all", "それぞれの確率が、全体の平均に対して引き合います"),
+    "softmax_gradient": ("The gradient of a gradient: softmax differentiated twice", "勾配の勾配です。softmax を2回微分します"),
+    "log_softmax": ("The gradient, less the probabilities times its sum", "勾配から、その合計に確率を掛けたものを引きます"),
+    "normal": ("The slope of Φ(x), by which gelu multiplies x", "GELU が x に掛ける Φ(x) の傾きです"),
+    "astype": ("Another dtype: the gradient takes that of the input again", "dtype を変えただけなので、勾配を元の dtype に戻します"),
+    "one_of": ("One of several outputs: the gradient goes to its place among them", "いくつかある出力の1つです。勾配をその場所へ渡します"),
+    "logabsdet": ("The slope of log |det x| is (x⁻¹)ᵀ", "log |det x| の傾きは (x⁻¹)ᵀ です"),
+    "conv2d": ("A convolution: x gets gy laid down by the kernels, W what x and gy have in common, b the sum of gy", "畳み込み: x へは gy の転置畳み込み、W へは x と gy の相関、b へは gy の和を渡します"),
+    "deconv2d": ("A transposed convolution: x gets the convolution of the gradient", "転置畳み込み: x へは勾配の畳み込みを渡します"),
+    "correlate": ("A correlation is linear in both: each gets the gradient, folded with the other", "相関はどちらについても線形です。勾配ともう一方を畳み込んで渡します"),
+    "im2col": ("A pixel gets what all of its copies get", "各画素へは、その複製すべての勾配を合計して渡します"),
+    "col2im": ("Each copy gets what its pixel gets", "それぞれの複製へ、元の画素の勾配を渡します"),
+    "pooling": ("The largest pixel under the kernel gets the gradient", "窓の中で最大の画素へ勾配を渡します"),
+    "award": ("What a pixel won is taken from its place", "画素が受け取ったものを、その位置から取り出します"),
 }  # fmt: skip
+# What the docstrings of the other rules say in English.
+JAPANESE: dict[str, str] = {
+    **dict.fromkeys(("max", "amax"), "最大の要素だけが値を決めます。いくつかあるときは等しく分けます"),
+    **dict.fromkeys(("min", "amin"), "最小の要素だけが値を決めます。いくつかあるときは等しく分けます"),
+    "cumsum": "ある要素は、その位置から先のすべての和に入っています",
+    "var": "平均からの偏差の2倍を、自由度で割ったものです。平均を通る分は打ち消し合います",
+    "std": "分散の場合の半分を、標準偏差で割ったものです。値がすべて等しいところでは 0 です",
+    "norm": "単位ベクトルです。0 では、劣勾配として 0 をとります",
+    "inv": "x·y = 1 から、dy = −y·dx·y です",
+    "einsum": "出力の勾配を、ほかのすべてのオペランドと縮約します",
+    "concatenate": "つなぎ目で切り分けます",
+    "stack": "積み重ねを元に戻します",
+    "pad": "余白を切り落とします",
+    "scatter": "置くことの随伴は、取り出すことです",
+    "logsumexp": "softmax、つまり eˣ⁻ʸ です。x がすべて −∞ のところでは 0 です",
+    "layer_norm": "gy·gamma から、その平均と z に沿った成分を除き、標準偏差で割ったものです",
+    "normalized": "gy から、その平均と y に沿った成分を除き、標準偏差 √(分散 + eps) で割ったものです",
+    "attention_weights": "softmax を通って、積であるスコアへ届きます。マスクされたところの重みは 0 なので、勾配もありません",
+    "split_heads": "切り分けた部分とヘッドを、元のとおりに並べます",
+    "rnn": "最後のステップから最初へ向かいます。状態に届いた勾配は tanh の傾きを通り、U によって前の状態へ進みます",
+    "lstm": "最後のステップから最初へ向かいます。c と h に届いた勾配はゲートへ進み、ゲートを通って前のステップへ届きます",
+    "gru": "最後のステップから最初へ向かいます。状態に届いた勾配はゲートへ進み、ゲートを通って前の状態へ届きます",
+}
 
 
 def word(lang: str, key: str, *parts: Any) -> str:
@@ -77,13 +145,13 @@ def word(lang: str, key: str, *parts: Any) -> str:
 
 
 def rule_in_words(func: Any, lang: str) -> str:
-    """The rule of a usual function in a sentence; of another, nothing.
+    """The rule of a function of the library or of NumPy in a sentence; nothing where only its docstring says it.
 
     >>> rule_in_words(np.tanh, "ja")
     'tanh x の傾きは 1 − y² です'
     """
-    try:
-        words = RULES.get(func) or NAMED.get(plain_name(func))
-    except TypeError:  # A function that cannot be hashed.
-        words = None
-    return words[LANGUAGES.index(lang)] if words else ""
+    if str(getattr(func, "__module__", None) or "numpy").partition(".")[0] not in ("numpy", "_operator", "tinygrad_jp"):
+        return ""
+    name = plain_name(func)
+    words = RULES.get(func) or NAMED.get(name) or ("", JAPANESE.get(name, ""))
+    return words[LANGUAGES.index(lang)]
