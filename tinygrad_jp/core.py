@@ -178,9 +178,8 @@ class Variable(ArrayMethods):
         """Cut every link behind this Variable, as truncated backpropagation through time does."""
         if self.creator is not None:
             for f in reachable(self.creator):
-                for x in f.xs:
-                    if x is not None:
-                        x.unchain()
+                for x in f.variables:
+                    x.unchain()
 
     def astype(self, dtype: Any) -> "Variable":
         return apply(astype, self, dtype=dtype)
@@ -366,8 +365,8 @@ class Function:
 
     `func` is the function, `args` and `kwargs` what it was called with (arrays and settings), `y` what it returned.
     `xs` lead backwards: for each argument the Variable that held it, or None where it is a constant. `number` counts
-    the Functions as they are made. `layer`, where a layer's output came from here, names the layer, and
-    `note` is what `debug()` wrote down.
+    the Functions as they are made. `layer`, where a layer's output came from here, names the layer, and `note` is what
+    `debug()` wrote down.
 
     Calls of NumPy are recorded by themselves. An operation of your own may be a subclass: `forward` takes and returns
     arrays, `backward` takes and returns Variables, `self.inputs` are the Variables it was called with.
@@ -412,6 +411,11 @@ class Function:
         return tuple([a if x is None else x for a, x in zip(self.args, self.xs, strict=True)])
 
     @property
+    def variables(self) -> list[Variable]:
+        """The Variables that it was called with."""
+        return [x for x in self.xs if x is not None]
+
+    @property
     def pulls(self) -> Any:
         """Its pullbacks, one for each argument."""
         return PULLBACKS.get(self.func, OWN)
@@ -419,9 +423,8 @@ class Function:
     @property
     def edges(self) -> list[tuple[int, Pull, Variable]]:
         """For each argument that is a Variable its position, its pullback and the Variable itself."""
-        pulls, settings = self.pulls, self.kwargs
         variables = [(i, x) for i, x in enumerate(self.xs) if x is not None]
-        return [(i, functools.partial(pulls[i], **settings) if settings else pulls[i], x) for i, x in variables]
+        return [(i, functools.partial(self.pulls[i], **self.kwargs), x) for i, x in variables]
 
     @property
     def outputs(self) -> list[Callable[[], Variable]]:
@@ -580,8 +583,7 @@ def backward(root: Variable, retain_grad: bool = False, create_graph: bool = Fal
             if isinstance(x, Variable):
                 _deposit(x, g, taken)
         if retain_grad:
-            held = (x for f in order for x in f.xs if x is not None)
-            between = {id(x): x for x in [root, *held] if x.creator is not None}
+            between = {id(x): x for x in [root, *(x for f in order for x in f.variables)] if x.creator is not None}
             for x in between.values():
                 if x is not root or root.grad is None:
                     _deposit(x, grads[x.creator], taken)

@@ -117,7 +117,8 @@ def _finite(y: Any, f: Function, verb: str) -> None:
 def _range(f: Function, i: int) -> str:
     """`x (3, 4) from -1 to 2`: what argument `i` is called, and what it holds."""
     a = np.asarray(f.args[i])
-    name = printable(next((str(x.name) for j, _, x in f.edges if j == i and x.name), "an input"))
+    x = f.xs[i]
+    name = printable(str(x.name)) if x is not None and x.name else "an input"
     if not a.size:
         return f"{name} {a.shape}"
     return f"{name} {a.shape} from {a.min():.4g} to {a.max():.4g}"

@@ -160,7 +160,7 @@ class _Call:
         self.order = reachable(root, self.after) if root is not None and root.number > self.after else []
         # Whoever gives Variables gets Variables, also where f has them from an outer derivative around it.
         own = {x.creator for x in self.xs}
-        before = (x.creator for f in self.order for _, _, x in f.edges)
+        before = (x.creator for f in self.order for x in f.variables)
         outer = any(f is not None and f.number <= self.after and f not in own for f in before)
         self.nested = outer or any(isinstance(x, Variable) for x in _leaves(self.chosen))
 

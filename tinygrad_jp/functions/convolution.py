@@ -253,8 +253,6 @@ PULLBACKS |= {
         lambda gW, W, x, gy, window, groups: conv(x, gW, None, window=window, groups=groups),
     ),
 }
-
-
 UNSEEN.add(_conv2d)
 
 

@@ -196,7 +196,7 @@ class Picture:
 
     def _choose_variables(self) -> None:
         """Choose one Variable for each output of a Function, and for leaves that have one place in what repeats."""
-        variables = [self.outline.y, *(x for f in self.functions for _, _, x in f.edges)]
+        variables = [self.outline.y, *(x for f in self.functions for x in f.variables)]
         ranked = sorted(variables, key=lambda x: (bool(x.name), x.grad is not None))
         self.made: dict[Any, Variable] = {x.creator: x for x in ranked}
         self.stands: dict[Variable, Variable] = {}
@@ -225,7 +225,7 @@ class Picture:
         """Find out who uses each Variable; draw many of the same box for the same boxes as one, and some not at all."""
         self.users: dict[Variable, dict[Any, int]] = defaultdict(dict)
         for i, f in enumerate(self.functions):
-            for _, _, x in f.edges:
+            for x in f.variables:
                 self.users[self.shown(x)].setdefault(self.unit(i), self.same[i])
         alike: dict[Any, list[Variable]] = defaultdict(list)
         for x, users in self.users.items():
@@ -262,7 +262,7 @@ class Picture:
         sources = [(x, k) for k, x in flowing(f)] if f.func is not one_of or isinstance(unit, Scope) else []
         drawn = [self._source(x, i, k) for x, k in sources]
         if f.func is one_of and not isinstance(unit, Scope):  # It comes straight out of the Function that has several.
-            maker = self.outline.at.get(f.edges[0][2].creator)  # None, where that was cut off.
+            maker = self.outline.at.get(f.variables[0].creator)  # None, where that was cut off.
             target = self.nodes.get(self.unit(maker)) if maker is not None and unit is f else None
         else:
             target = self.node(unit)

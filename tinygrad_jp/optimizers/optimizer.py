@@ -131,24 +131,25 @@ class Optimizer:
         )
 
     def _made(self, lots: Iterable[list[Parameter]]) -> list["_Lot"]:
-        """The lots, with what is kept for their parameters; zeros, where that is nothing of their shape."""
-        made = []
-        for params in lots:
-            for p in params:
-                x, kept = p.data, self._kept.get(p, ())
-                if kept and kept[0].shape == x.shape:
-                    self._kept[p] = [a.astype(x.dtype, copy=False) for a in kept]
-                else:
-                    self._kept[p] = [np.zeros_like(x) for _ in self.keeps]
-            lot = _Lot(params, [self._kept[p] for p in params])
-            self._kept.update(zip(params, lot.kept, strict=True))
-            made.append(lot)
-        # They compute in the same memory, since they take their steps one after the other.
+        """The lots of parameters, which compute in the same memory, as they take their steps one after the other."""
+        made = [self._lot(params) for params in lots]
         for work in [np.empty(max((lot.x.nbytes for lot in made), default=0), np.uint8) for _ in range(self.works)]:
             for lot in made:
                 x = lot.x
                 lot.arrays.append(np.ndarray(x.shape, x.dtype, work, strides=np.empty_like(x).strides))
         return made
+
+    def _lot(self, params: list[Parameter]) -> "_Lot":
+        """The lot of `params`, which takes over what is kept for them; zeros, where that is nothing of their shape."""
+        for p in params:
+            x, kept = p.data, self._kept.get(p, ())
+            if kept and kept[0].shape == x.shape:
+                self._kept[p] = [a.astype(x.dtype, copy=False) for a in kept]
+            else:
+                self._kept[p] = [np.zeros_like(x) for _ in self.keeps]
+        lot = _Lot(params, [self._kept[p] for p in params])
+        self._kept.update(zip(params, lot.kept, strict=True))
+        return lot
 
     # State
 

@@ -144,7 +144,7 @@ class Story:
 
     def way(self, event: Any) -> tuple[str | None, str]:
         """The node that a share goes to and the edge that it goes along; the second edge between two nodes counts."""
-        earlier = [x for i, _, x in event.f.edges if i <= event.position]
+        earlier = [x for x in event.f.xs[: event.position + 1] if x is not None]
         source = self.id_of(earlier[-1])
         twin = sum((x.creator or x) is event.target for x in earlier)
         return source, f"{source}-{self.id_of(event.f)}" + (f"-{twin}" if twin > 1 else "")

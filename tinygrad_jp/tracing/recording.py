@@ -52,7 +52,7 @@ def contribution(f: Function, edge: Any, gy: Any) -> Any:
 
 def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict[Key, str]:
     """What to call the results of `order` and the leaves: each differently."""
-    variables = {key_of(x): x for x in [y, *(x for f in order for _, _, x in f.edges)]}
+    variables = {key_of(x): x for x in [y, *(x for f in order for x in f.variables)]}
     given = {id(x): name for name, x in reversed(list(names.items())) if isinstance(x, Variable)}
     paths = _paths(order)
     found: dict[Key, str] = {}
@@ -95,12 +95,12 @@ class _Ledger(dict[Any, Any]):
         self.events: list[Event] = []
         self.whole: dict[Any, Any] = {}
         self.f: Function | None = None
-        self.edges: Iterator[Any] = iter(())
+        self.xs: Iterator[Any] = iter(())
 
     def pop(self, f: Function) -> Any:  # type: ignore[override]
         gy = super().pop(f)
         if gy is not None:
-            self.whole[f], self.f, self.edges = gy, f, iter(f.edges)
+            self.whole[f], self.f, self.xs = gy, f, enumerate(f.xs)
             self.events.append(Event("backward", f, gy))
         return gy
 
@@ -118,7 +118,7 @@ class _Ledger(dict[Any, Any]):
         if self.f is None:
             self.events.append(Event("seed", None, after, -1, key, None, after))
         else:
-            position = next(i for i, _, x in self.edges if key_of(x) is key)
+            position = next(i for i, x in self.xs if x is not None and key_of(x) is key)
             self.events.append(Event("accumulate", self.f, value, position, key, before, after))
 
 

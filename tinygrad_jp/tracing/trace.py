@@ -105,8 +105,7 @@ class Trace:
 
     def _symbol(self, f: Function, i: int, a: Any, name: str) -> Any:
         """Argument `i` of `f` as a Symbol; what is no Variable and no array of floats stays as it is."""
-        x = next((x for j, _, x in f.edges if i == j), None)
-        if x is not None:
+        if (x := f.xs[i]) is not None:
             return Symbol(a, self.labels[key_of(x)])
         return Symbol(a, name) if name and isinstance(a, np.ndarray) and a.ndim and a.dtype.kind == "f" else a
 
@@ -210,7 +209,7 @@ class Trace:
         """Every path from the output to `goal`, as the edges it takes; no step is tried that cannot lead there."""
         leads = {goal}
         for f in self.order:
-            if any(key_of(x) in leads for _, _, x in f.edges):
+            if any(key_of(x) in leads for x in f.variables):
                 leads.add(f)
         root = key_of(self.y)
         stack: list[list[tuple[Function, Any, Key]]] = (
@@ -309,9 +308,7 @@ class Trace:
         values: dict[Key, Any] = {key: value}
         for f in self.order:
             if f not in values:
-                args = list(f.args)
-                for i, _, x in f.edges:
-                    args[i] = values.get(key_of(x), args[i])
+                args = [a if x is None else values.get(key_of(x), a) for a, x in zip(f.args, f.xs, strict=True)]
                 args = [a.astype(np.float64) if getattr(a, "dtype", None) == np.float32 else a for a in args]
                 values[f] = f.forward(*args) if f.func is type(f) else f.func(*args, **f.kwargs)
         return values[key_of(self.y)]

@@ -61,7 +61,6 @@ RULES: dict[Any, tuple[str, str]] = {
     operator.getitem: ("What was picked gets the gradient, the rest zero", "取り出した要素へ勾配を渡し、ほかは 0 です"),
     np.positive: ("The gradient passes as it is", "勾配をそのまま渡します"),
     np.reciprocal: ("The slope of 1/x is −y²", "1/x の傾きは −y² です"),
-    np.fabs: ("The slope of |x| is the sign of x", "|x| の傾きは x の符号です"),
     np.cbrt: ("The slope of ∛x is 1/(3y²)", "∛x の傾きは 1/(3y²) です"),
     np.exp2: ("The slope of 2ˣ is y·log 2", "2ˣ の傾きは y·log 2 です"),
     np.expm1: ("The slope of eˣ − 1 is eˣ, which is y + 1", "eˣ − 1 の傾きは eˣ、つまり y + 1 です"),
@@ -81,17 +80,15 @@ RULES: dict[Any, tuple[str, str]] = {
     np.arctanh: ("The slope of artanh x is 1/(1 − x²)", "artanh x の傾きは 1/(1 − x²) です"),
     np.logaddexp: ("Each gets its share of eᵃ + eᵇ", "eᵃ + eᵇ に占める割合だけ、それぞれへ勾配を渡します"),
     np.clip: ("Where x was kept it gets the gradient, where it was cut the bound does", "範囲内の要素へはそのまま、切り取られたところでは境界の値へ勾配を渡します"),
-    np.expand_dims: ("A change of shape: the gradient takes the shape of the input again", "形状を変えただけなので、勾配を元の形状に戻します"),
-    np.squeeze: ("A change of shape: the gradient takes the shape of the input again", "形状を変えただけなので、勾配を元の形状に戻します"),
     np.swapaxes: ("The axes are swapped back", "勾配の軸を元の並びに戻します"),
     np.moveaxis: ("The axes move back", "勾配の軸を元の並びに戻します"),
     np.flip: ("The elements go back to their places", "勾配を元の位置に戻します"),
-    np.roll: ("The elements go back to their places", "勾配を元の位置に戻します"),
     np.tril: ("What was kept gets the gradient, the rest zero", "残した要素へ勾配を渡し、ほかは 0 です"),
-    np.triu: ("What was kept gets the gradient, the rest zero", "残した要素へ勾配を渡し、ほかは 0 です"),
     np.linalg.det: ("The slope of the determinant is y·(x⁻¹)ᵀ", "行列式の傾きは y·(x⁻¹)ᵀ です"),
     np.linalg.solve: ("The transposed system, solved for the gradient", "転置した連立方程式を、勾配について解きます"),
 }  # fmt: skip
+RULES |= {np.fabs: RULES[np.absolute], np.roll: RULES[np.flip], np.triu: RULES[np.tril]}
+RULES |= dict.fromkeys((np.expand_dims, np.squeeze), RULES[np.reshape])
 # The same for functions of our own, by name: they live on floors above this one.
 NAMED: dict[str, tuple[str, str]] = {
     "relu": ("ReLU lets the gradient pass where its output is positive", "ReLU は、出力が正のところだけ勾配を通します"),
