@@ -40,6 +40,8 @@ class Layer:
       l2  Linear(3, 1): 4
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_known")
+
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         start = serial()
         y = self.forward(*inputs, **options)
@@ -50,19 +52,29 @@ class Layer:
         return y
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(self.__dict__.get(name), Parameter) and not isinstance(value, Parameter | None):
+        before = self.__dict__.get(name)
+        if isinstance(before, Parameter) and not isinstance(value, Parameter | None):
             raise TypeError(
                 f"{type(self).__name__}: expected a Parameter or None as {name}, got {type(value).__name__}, "
                 f"which would not be learned; change {name}.data instead"
             )
         object.__setattr__(self, name, value)
+        if _kinds[type(value)] or _kinds[type(before)]:
+            _changes[0] = serial()
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        _changes[0] = serial()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: write forward(self, x)")
 
     def params(self) -> list[Parameter]:
         """Every Parameter in the order of definition; one that is shared comes once, where it is first."""
-        return list(_collect((self,), {}, set()))
+        return [*self._learned()]
 
     def named_params(self) -> dict[str, Parameter]:
         """Every Parameter by its path, such as `l1.W`, in the order of `params`."""
@@ -70,8 +82,17 @@ class Layer:
 
     def cleargrads(self) -> None:
         """Forget the gradients of all Parameters."""
-        for p in _collect((self,), {}, set()):
+        for p in self._learned():
             p.cleargrad()
+
+    def _learned(self) -> list[Parameter]:
+        """Every Parameter; looked for anew after a change of any layer, or where a list or a dict may have changed."""
+        stamp, params = getattr(self, "_known", (None, ()))
+        if stamp != _changes[0]:
+            stamp, kinds = _changes[0], set[Any]()
+            params = list(_collect((self,), {}, set(), kinds))
+            object.__setattr__(self, "_known", (stamp if kinds.isdisjoint((list, dict)) else None, params))
+        return params
 
     def layers_by_path(self) -> Iterator[tuple[str, "Layer"]]:
         """Every layer in this one with its path, each once and before those in it; this one first, its path empty."""
@@ -189,10 +210,11 @@ class _Kinds(dict[type, Any]):
 
 
 _kinds = _Kinds()
+_changes = [0]  # The number of the last change of an attribute that holds Parameters, of any layer.
 
 
-def _collect(children: Iterable[Any], found: dict[Any, None], seen: set[int]) -> dict[Any, None]:
-    """Add to `found` each Parameter in `children`. This runs twice a training step, and so does not look at paths."""
+def _collect(children: Iterable[Any], found: dict[Any, None], seen: set[int], kinds: set[Any]) -> dict[Any, None]:
+    """Add to `found` each Parameter in `children`, and to `kinds` what holds them; unlike `_find`, without paths."""
     for child in children:
         kind = _kinds[type(child)]
         if kind is None or kind is Buffer:
@@ -201,9 +223,9 @@ def _collect(children: Iterable[Any], found: dict[Any, None], seen: set[int]) ->
             found[child] = None
         elif id(child) not in seen:
             seen.add(id(child))
-            _collect(
-                child.__dict__.values() if kind is Layer else child.values() if kind is dict else child, found, seen
-            )
+            kinds.add(kind)
+            held = child.__dict__.values() if kind is Layer else child.values() if kind is dict else child
+            _collect(held, found, seen, kinds)
     return found
 
 

@@ -49,7 +49,7 @@ class GPT(Model):
         self.token, self.position = L.EmbedID(n_vocab, width, **settings), L.EmbedID(context, width, **settings)
         self.dropout = L.Dropout(dropout_ratio, rng=rng)
         settings |= {"causal": True, "dropout_ratio": dropout_ratio}
-        self.blocks = [L.TransformerBlock(n_heads, width, **settings) for _ in range(n_layers)]
+        self.blocks = tuple(L.TransformerBlock(n_heads, width, **settings) for _ in range(n_layers))
         self.norm = L.LayerNorm(width)
         for block in self.blocks:
             block.attention.out.W.data /= math.sqrt(2 * n_layers)

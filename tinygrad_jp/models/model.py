@@ -58,7 +58,7 @@ class MLP(Model):
     ) -> None:
         self.activation = activation
         rng = generator(rng) if rng is not None else None
-        layers = [L.Linear(size, init=init, rng=rng) for size in fc_output_sizes]
+        layers = tuple(L.Linear(size, init=init, rng=rng) for size in fc_output_sizes)
         _enumerated(self, layers)
         self.layers = layers
 
