@@ -66,9 +66,9 @@ class _Ledger(dict[Any, Any]):
 
     f: Function | None = None
 
-    def pop(self, f: Function) -> Any:  # type: ignore[override]
+    def pop(self, f: Function, default: Any = None) -> Any:  # type: ignore[override]
         self._enter(f)
-        return super().pop(f)
+        return super().pop(f, default)
 
     def __setitem__(self, key: Any, g: Any) -> None:
         for e in g if isinstance(g, tuple) else (g,):
@@ -92,7 +92,7 @@ class _Ledger(dict[Any, Any]):
 class _Retaining(_Ledger):
     """The same for `backward(retain_grad=True)`, which keeps all gradients."""
 
-    def pop(self, f: Function) -> Any:  # type: ignore[override]
+    def pop(self, f: Function, default: Any = None) -> Any:  # type: ignore[override]
         self._enter(f)
         return self.get(f)
 

@@ -42,36 +42,39 @@ def propagate(order: list[Any], grads: dict[Any, Any], create_graph: bool) -> No
     The rules run on arrays, or under `create_graph` on Variables: their text is the same.
     """
     look, take, rules, ndarray = grads.get, grads.pop, PULLBACKS.get, np.ndarray
+
+    def share(f: Any, x: Any, g: Any) -> None:
+        """Let g, which f passes back to x, be part of the gradient of x."""
+        data, kind = x._data, type(g)
+        if kind is not type(data) or kind is ndarray and (g.shape != data.shape or g.dtype is not data.dtype):
+            g = fitted(g, data, f)
+            if g is None:
+                return
+        target = x.creator or x
+        sofar = look(target)
+        grads[target] = g if sofar is None else sofar + g
+
     for f in order:
-        gy = take(f)
+        gy = take(f, None)
         if gy is None:
             continue
+        pulls, y, args = rules(f.func, OWN), f.y, f._args
         if create_graph:
             y, args = f.whole(), f.inputs
-        else:
-            y, args = f.y, f.args
-        pulls, settings = rules(f.func, OWN), f.kwargs
+        elif args is None:
+            a, b, (x, z) = f.a, f.b, f.xs
+            if x is not None:
+                share(f, x, pulls[0](gy, y, a, b))
+            if z is not None:
+                share(f, z, pulls[1](gy, y, a, b))
+            continue
         if type(pulls) is Together:
             gy, args = f.pull_all(gy, y, args), ()
-        # Written out for two arguments, where unpacking them at each call would cost half as much again.
-        if two := len(args) == 2:
-            a, b = args
+        given, settings = (gy, y, *args), f.kwargs
         for i, x in enumerate(f.xs):
-            if x is None:
-                continue
-            pull = functools.partial(pulls[i], **settings) if settings else pulls[i]
-            g = pull(gy, y, a, b) if two else pull(gy, y, *args)
-            data = x._data
-            kind = type(g)
-            if kind is not type(data) or kind is ndarray and (g.shape != data.shape or g.dtype is not data.dtype):
-                g = fitted(g, data, f)
-                if g is None:
-                    continue
-            target: Any = x.creator
-            if target is None:
-                target = x
-            sofar = look(target)
-            grads[target] = g if sofar is None else sofar + g
+            if x is not None:
+                pull = functools.partial(pulls[i], **settings) if settings else pulls[i]
+                share(f, x, pull(*given))
 
 
 def fitted(g: Any, data: Any, f: Any) -> Any:

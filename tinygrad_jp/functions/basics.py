@@ -197,6 +197,8 @@ def linear(x: Any, W: Any, b: Any = None) -> Variable:
     if getattr(x, "ndim", 0) == 2:
         return apply(_linear, x, W, b)
     shape = np.shape(x)
+    if not shape:
+        raise ValueError("linear: expected x of shape (..., I), got one number; give an array of one element")
     rows = apply(_linear, np.reshape(x, (math.prod(shape[:-1]), shape[-1])), W, b)  # BLAS multiplies matrices only.
     return rows.reshape(*shape[:-1], rows.shape[-1])
 

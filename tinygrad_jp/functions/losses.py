@@ -42,8 +42,8 @@ def _mean_squared_error(a: Any, b: Any) -> Any:
 
 
 PULLBACKS[_mean_squared_error] = (
-    lambda gy, y, a, b: (a - b) * (2 * gy / a.size),
-    lambda gy, y, a, b: (b - a) * (2 * gy / a.size),
+    lambda gy, y, a, b: (a - b) * (gy * (2 / a.size)),
+    lambda gy, y, a, b: (b - a) * (gy * (2 / a.size)),
 )
 
 

@@ -46,15 +46,18 @@ class Linear(Layer):
         self.W.data = initialize(self.init, (in_size, self.out_size), self.dtype, self.rng)
 
     def forward(self, x: Any) -> Variable:
-        shape = x.shape if hasattr(x, "shape") else np.shape(x)
-        if self.W._data is None and shape:
+        if self.W._data is None and (shape := np.shape(x)):
             self._init_W(shape[-1])
-        if shape[-1:] != self.W._data.shape[:1]:
+        try:
+            return F.linear(x, self.W, self.b)
+        except ValueError:
+            shape, expected = np.shape(x), np.shape(self.W._data)[:1]
+            if shape[-1:] == expected:
+                raise
             raise ValueError(
-                f"Linear: expected x of shape (..., {self.W.shape[0]}), got {shape}; "
+                f"Linear: expected x of shape (..., {expected[0]}), got {shape}; "
                 f"flatten each example first, or give the layer another in_size"
-            )
-        return F.linear(x, self.W, self.b)
+            ) from None
 
     def _signature(self) -> str:
         return f"Linear({'?' if self.W._data is None else self.W.shape[0]}, {self.out_size})"

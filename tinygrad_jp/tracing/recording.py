@@ -97,8 +97,8 @@ class _Ledger(dict[Any, Any]):
         self.f: Function | None = None
         self.xs: Iterator[Any] = iter(())
 
-    def pop(self, f: Function) -> Any:  # type: ignore[override]
-        gy = super().pop(f)
+    def pop(self, f: Function, default: Any = None) -> Any:  # type: ignore[override]
+        gy = super().pop(f, default)
         if gy is not None:
             self.whole[f], self.f, self.xs = gy, f, enumerate(f.xs)
             self.events.append(Event("backward", f, gy))
