@@ -272,6 +272,21 @@ def test_parameters_take_the_same_steps_alone_and_together_and_stay_without_a_gr
             assert np.all(x.data == old) == (i not in chosen)
 
 
+@each
+def test_a_large_parameter_takes_the_same_steps_block_by_block(name, rng, monkeypatch):
+    x = rng.standard_normal((6, 4, 5))
+    layouts = [x, x.T.copy().T, x[::-1, :, ::2], x.reshape(1, -1), x.ravel(), x[:0]]
+    whole, blocks = Points(*layouts), Points(*layouts)
+    train(whole, CLASSES[name]().setup(whole), wavy, 5)
+    monkeypatch.setattr(optimizers.optimizer, "SMALL", 3)
+    monkeypatch.setattr(optimizers.optimizer, "BLOCK", 50)
+    optimizer = CLASSES[name]().setup(blocks)
+    train(blocks, optimizer, wavy, 5)
+    assert [len(lot.blocks) for lot in optimizer._lots][:5] == [3, 3, 2, 1, 3]
+    for a, b in zip(whole.xs, blocks.xs, strict=True):
+        np.testing.assert_allclose(a.data, b.data, rtol=1e-12)
+
+
 def test_the_layout_in_memory_does_not_matter(rng):
     x = rng.standard_normal((200, 100))
     models = [Points(a, *small) for a, small in ((x, ()), (x.T.copy().T, ()), (x, (1.0, np.eye(3)[:, ::2])))]
