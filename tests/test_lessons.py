@@ -81,7 +81,7 @@ def test_gradient_descent(run, lang):
 def test_numerical_gradient(run, lang):
     found, lines, out = run("numerical_gradient.py", "--lang", lang, "--largest", 16)
     assert [path.name for path in out.iterdir()] == ["numerical_gradient.png"]
-    assert lines[1] == {"en": "central difference", "ja": "数値微分（中心差分）"}[lang] + " 300.00000000939053"
+    assert {"en": "central difference", "ja": "数値微分（中心差分）"}[lang] + " 300.00000000939053" in lines
     assert (found["exact"], found["third"]) == (300, 6)
     errors = found["errors"]
     assert [errors[h] for h in (1e-1, 1e-2, 1e-3)] == pytest.approx([1e-2, 1e-4, 1e-6], rel=1e-3)  # h²·6/6
