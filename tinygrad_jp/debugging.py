@@ -66,7 +66,7 @@ class _Ledger(dict[Any, Any]):
 
     f: Function | None = None
 
-    def pop(self, f: Function, default: Any = None) -> Any:  # type: ignore[override]
+    def pop(self, f: Function, default: Any = None) -> Any:
         self._enter(f)
         return super().pop(f, default)
 
@@ -92,7 +92,7 @@ class _Ledger(dict[Any, Any]):
 class _Retaining(_Ledger):
     """The same for `backward(retain_grad=True)`, which keeps all gradients."""
 
-    def pop(self, f: Function, default: Any = None) -> Any:  # type: ignore[override]
+    def pop(self, f: Function, default: Any = None) -> Any:
         self._enter(f)
         return self.get(f)
 

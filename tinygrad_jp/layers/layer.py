@@ -87,7 +87,7 @@ class Layer:
 
     def _learned(self) -> list[Parameter]:
         """Every Parameter; looked for anew after a change of any layer, or where a list or a dict may have changed."""
-        stamp, params = getattr(self, "_known", (None, ()))
+        stamp, params = getattr(self, "_known", (None, []))
         if stamp != _changes[0]:
             stamp, kinds = _changes[0], set[Any]()
             params = list(_collect((self,), {}, set(), kinds))

@@ -220,9 +220,9 @@ class _Lot:
     A call of NumPy's on ten numbers takes as long as one on a thousand, so small parameters share their calls: their
     data and gradients are gathered in flat arrays, and what is kept for them are parts of flat arrays, `kept`.
 
-    A step goes over its arrays many times, so that a large parameter takes it block by block of its rows, which stay in
-    the cache meanwhile: up to half the time, and little memory to compute in. `blocks` are what is cut out of a gradient, and
-    the same of the parameter and of what is kept for it.
+    A step goes over its arrays many times, so a large parameter takes it block by block of its rows, which stay in the
+    cache meanwhile: that saves up to half of the time, and memory to compute in. `blocks` are what is cut out of the
+    gradient, and the same of the parameter and of what is kept for it.
     """
 
     def __init__(self, params: list[Parameter], kept: list[list[Any]]) -> None:

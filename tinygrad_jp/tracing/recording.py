@@ -97,7 +97,7 @@ class _Ledger(dict[Any, Any]):
         self.f: Function | None = None
         self.xs: Iterator[Any] = iter(())
 
-    def pop(self, f: Function, default: Any = None) -> Any:  # type: ignore[override]
+    def pop(self, f: Function, default: Any = None) -> Any:
         gy = super().pop(f, default)
         if gy is not None:
             self.whole[f], self.f, self.xs = gy, f, enumerate(f.xs)
