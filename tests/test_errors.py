@@ -203,6 +203,7 @@ ERRORS = [
     (lambda: F.accuracy(v(2, 3), [0, 7]), ValueError, "accuracy: expected labels from 0 to 2, got 0 to 7"),
     (lambda: F.dropout(v(2), 1.0), ValueError, "dropout: expected a ratio of at least 0 and below 1, got 1.0"),
     (lambda: F.linear(v(2, 3), v(4, 5)), ValueError, "linear of (2, 3) and (4, 5)"),
+    (lambda: F.linear(2.0, v(1, 5)), ValueError, "linear: expected x of shape (..., I), got one number"),
     (lambda: F.softmax_cross_entropy(v(2, 3), [0, 1], label_smoothing=2), ValueError, "expected a label_smoothing from 0 to 1, got 2"),
     (lambda: F.softmax_cross_entropy(v(2, 3), [0, -1]), ValueError, "expected labels from 0 to 2, got -1 to 0"),
     (lambda: F.binary_cross_entropy([1.5], [1]), ValueError, "binary_cross_entropy: expected p from 0 to 1, got 1.5 to 1.5"),

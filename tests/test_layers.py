@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
-from tinygrad_jp import Layer, Parameter, Variable, gradient_check, models, seed
+from tinygrad_jp import Layer, Parameter, Variable, gradient_check, models, optimizers, seed
 
 
 class Nested(Layer):
@@ -29,6 +29,41 @@ def test_parameters_come_in_order_of_definition_and_once():
     model = Nested()
     assert list(model.named_params()) == expected
     assert [id(p) for p in model.params()] == [id(p) for p in model.named_params().values()]
+
+
+def test_parameters_are_found_after_every_change():
+    model, p, q, r = Nested(), *[Parameter(np.zeros(1)) for _ in range(3)]
+    assert p not in set(model.params())
+    model.rest.append(p)
+    model.rest[1]["b"] = q
+    assert {p, q} < set(model.params())
+    model.first.extra = r  # Of a layer further down.
+    assert r in set(model.params())
+    flat = L.Linear(2, in_size=3)  # Without a list or a dict, a layer remembers its Parameters.
+    flat.extra = r
+    assert r in set(flat.params())
+    del flat.extra
+    assert r not in set(flat.params())
+    for duplicate in (copy.copy(flat), copy.deepcopy(flat), pickle.loads(pickle.dumps(flat))):
+        assert len(flat.params()) == 2
+        duplicate.b = None
+        assert duplicate.params() == [duplicate.W] and len(flat.params()) == 2
+    flat.params().clear()
+    assert len(flat.params()) == 2
+
+
+def test_an_optimizer_updates_a_parameter_that_came_later():
+    model = L.Linear(1, in_size=1)
+    optimizer = optimizers.SGD(0.5).setup(model)
+    for p in (model.W, model.b):
+        p.grad = np.ones_like(p.data)
+    optimizer.update()
+    model.scale = Parameter(np.ones(1))
+    model.scale.grad = np.ones(1)
+    optimizer.update()
+    assert model.scale.data == [0.5]
+    model.cleargrads()
+    assert model.scale.grad is None
 
 
 def test_cleargrads():
