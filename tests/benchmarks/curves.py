@@ -9,7 +9,7 @@ LOOKS = {
     "torch": {"color": "#0072b2", "linestyle": "--", "label": "PyTorch, eager"},
     "tinygrad_jp": {"color": "#d55e00", "label": "tinygrad_jp"},
 }
-LEAST = 0.05  # of a millisecond and of a MB: what is less is not measured well
+LEAST = 0, 0.05  # milliseconds, MB: what is less is not drawn, as so little memory is not measured well
 
 
 def measured(axis, peers):
@@ -29,10 +29,10 @@ def draw(path, peers):
 
     figure, axes = plt.subplots(2, len(CURVES), figsize=(12, 6), sharey="row", layout="constrained")
     for column, axis in zip(axes.T, CURVES, strict=True):
-        for panel, values in zip(column, measured(axis, peers), strict=True):
+        for panel, values, least in zip(column, measured(axis, peers), LEAST, strict=True):
             for peer in peers:
                 points = zip(CURVES[axis], (value[peer] for value in values), strict=True)
-                seen = [(n, v) for n, v in points if v > LEAST]
+                seen = [(n, v) for n, v in points if v > least]
                 panel.plot(*zip(*seen, strict=True), marker="o", markersize=4, **LOOKS[peer])
             panel.set(xscale="log", yscale="log", xlabel=axis)
             panel.grid(alpha=0.3, which="both")
