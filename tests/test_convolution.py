@@ -256,7 +256,10 @@ def test_gradients_of_any_setting(c):
     assert gradient_check(lambda y, W: deconv2d(y, W, None, stride, pad, x.shape[2:], **settings), y, W)
 
 
-@pytest.mark.parametrize("kernel, stride, pad", [(2, 2, 0), (3, 2, 1), ((1, 2), (3, 1), 0), ((3, 2), 1, (1, 0))])
+@pytest.mark.parametrize(
+    "kernel, stride, pad",
+    [(2, 2, 0), (3, 2, 1), ((1, 2), (3, 1), 0), ((3, 2), 1, (1, 0)), ((5, 3), (5, 3), 1), (1, 1, 0)],
+)
 @pytest.mark.parametrize("f", [pooling, average_pooling, im2col])
 def test_gradients_of_poolings_and_columns(f, kernel, stride, pad, rng):
     x = rng.permutation(2 * 2 * 5 * 6).reshape(2, 2, 5, 6) / 10.0
