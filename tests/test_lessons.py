@@ -42,10 +42,12 @@ def run(load, capsys, tmp_path):
         found = load(Path(name).stem).main([*map(str, args), "--out", str(tmp_path / "new" / "pictures")])
         printed = capsys.readouterr()
         assert all(re.search(r"\d/[\d,]+ +\d+%  ", line) for line in printed.err.splitlines())  # Bars of progress.
-        for line in printed.out.splitlines():
+        # Where no Japanese font is installed, a line says so: it has a test of its own.
+        lines = [line for line in printed.out.splitlines() if not line.startswith("日本語フォント")]
+        for line in lines:
             if line.startswith(("picture: ", "図: ")):
                 assert Path(line.split(": ")[1]).stat().st_size > 20_000
-        return found, printed.out.splitlines(), tmp_path / "new" / "pictures"
+        return found, lines, tmp_path / "new" / "pictures"
 
     return run
 
@@ -81,7 +83,7 @@ def test_gradient_descent(run, lang):
 def test_numerical_gradient(run, lang):
     found, lines, out = run("numerical_gradient.py", "--lang", lang, "--largest", 16)
     assert [path.name for path in out.iterdir()] == ["numerical_gradient.png"]
-    assert {"en": "central difference", "ja": "数値微分（中心差分）"}[lang] + " 300.00000000939053" in lines
+    assert lines[1] == {"en": "central difference", "ja": "数値微分（中心差分）"}[lang] + " 300.00000000939053"
     assert (found["exact"], found["third"]) == (300, 6)
     errors = found["errors"]
     assert [errors[h] for h in (1e-1, 1e-2, 1e-3)] == pytest.approx([1e-2, 1e-4, 1e-6], rel=1e-3)  # h²·6/6

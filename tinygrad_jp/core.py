@@ -529,7 +529,7 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
             xs.append(x)
             recording = True
     try:
-        y = called(func, data) if func in PARTIAL else func(*data, **settings) if settings else func(*data)
+        y = called(func, data) if func in PARTIAL else func(*data, **settings)
     except ValueError as error:
         raise misfit(func, data, error) from None
     if not recording or not (recording := _recording()):

@@ -6,7 +6,6 @@ its result in place, operations element by element keep the order, and flattenin
 other order is accepted.
 """
 
-import math
 import operator
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -351,10 +350,8 @@ def _winners(x: Any, y: Any, window: Window) -> Any:
 def _award(gy: Any, won: Any, size: Pair, window: Window) -> Any:
     """Each gradient to the pixel that won."""
     gy = _laid(gy).transpose(3, 0, 1, 2)
+    x = np.zeros((gy.shape[1], *size, len(gy)), gy.dtype).transpose(3, 0, 1, 2)
     apart = all(k <= s for k, s in zip(window.kernel, window.stride, strict=True))
-    shape = (gy.shape[1], *size, len(gy))
-    everywhere = apart and not any(window.pad) and won.size == math.prod(shape)
-    x = (np.empty if everywhere else np.zeros)(shape, gy.dtype).transpose(3, 0, 1, 2)
     for k, o, i in window.overlaps(size):
         if apart:  # No pixel has two places, and to write is faster than to add.
             np.multiply(gy[o], won[k], out=x[i])
