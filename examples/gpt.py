@@ -18,7 +18,7 @@ import numpy as np
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import keep_freed_memory, models, no_grad, optimizers, progress, test_mode
-from tinygrad_jp.propagation import reachable
+from tinygrad_jp.core.propagation import reachable
 
 OUTPUT = Path(__file__).parent / "output"
 BATCH, CONTEXT = 16, 64

@@ -14,8 +14,8 @@ import numpy as np
 from scipy import special
 
 import tinygrad_jp.functions as F
-from tinygrad_jp import PULLBACKS, arrays, calculus, linear_algebra
-from tinygrad_jp.core import one_of
+from tinygrad_jp import PULLBACKS, calculus, linear_algebra
+from tinygrad_jp.core import arrays, one_of
 from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization, recurrent
 
 Domain = tuple[float, float]

@@ -12,7 +12,7 @@ import pytest
 import tinygrad_jp as tg
 import tinygrad_jp.functions as F
 from tinygrad_jp import Config, Parameter, Variable, as_variable, no_grad, using_config
-from tinygrad_jp.propagation import reachable
+from tinygrad_jp.core.propagation import reachable
 
 
 def test_a_variable_holds_an_array_as_it_is():

@@ -8,9 +8,9 @@ import pytest
 import tinygrad_jp.functions as F
 from tests.cases import CASES, spread
 from tinygrad_jp import Parameter, Variable, debug, draw, models, no_grad, trace
-from tinygrad_jp.arrays import is_let_go
+from tinygrad_jp.core.arrays import is_let_go
+from tinygrad_jp.core.table import UNSEEN
 from tinygrad_jp.functions import recurrent
-from tinygrad_jp.table import UNSEEN
 
 LABELS = np.array([2, 0, 1, 1])
 

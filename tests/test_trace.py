@@ -13,7 +13,6 @@ from tinygrad_jp import (
     Function,
     Parameter,
     Variable,
-    arrays,
     calculus,
     linear_algebra,
     models,
@@ -21,9 +20,10 @@ from tinygrad_jp import (
     primitive,
     trace,
 )
+from tinygrad_jp.core import arrays
+from tinygrad_jp.core.table import PULLBACKS, plain_name
 from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization
 from tinygrad_jp.symbols import Symbol
-from tinygrad_jp.table import PULLBACKS, plain_name
 from tinygrad_jp.tracing.words import JAPANESE, LANGUAGES, NAMED, RULES, WORDS, rule_in_words
 
 MODULES = (arrays, calculus, linear_algebra, activations, attention, basics, convolution, losses, normalization)

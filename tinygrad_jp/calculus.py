@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp import arrays
-from tinygrad_jp.arrays import Axis, Shape, count, kept, normalized, sum_to
-from tinygrad_jp.core import apply, primitive
-from tinygrad_jp.table import PARTIAL, PLAIN, PULLBACKS, Together, composition, pullback
+from tinygrad_jp.core import apply, arrays, primitive
+from tinygrad_jp.core.arrays import Axis, Shape, count, kept, normalized, sum_to
+from tinygrad_jp.core.table import PARTIAL, PLAIN, PULLBACKS, Together, composition, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_jp.core import Function, Variable
-from tinygrad_jp.settings import ENABLE_BACKPROP
-from tinygrad_jp.table import printable
+from tinygrad_jp.core.settings import ENABLE_BACKPROP
+from tinygrad_jp.core.table import printable
 
 __all__ = ["debug"]
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy
 
 from tinygrad_jp.core import Function, Variable, as_variable
-from tinygrad_jp.propagation import propagate, reachable
-from tinygrad_jp.settings import using_config
+from tinygrad_jp.core.propagation import propagate, reachable
+from tinygrad_jp.core.settings import using_config
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.arrays import Axis, sum_to
 from tinygrad_jp.calculus import per
 from tinygrad_jp.core import apply
-from tinygrad_jp.table import PULLBACKS, Each, composition, pullback
+from tinygrad_jp.core.arrays import Axis, sum_to
+from tinygrad_jp.core.table import PULLBACKS, Each, composition, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_jp.core.table import printable
 from tinygrad_jp.files import Pathlike, write_whole
-from tinygrad_jp.table import printable
 
 __all__ = ["load_weights", "save_weights"]
 

@@ -1,6 +1,6 @@
 """Rules that print themselves: a rule, run on symbols instead of arrays, gives the formula that it computes.
 
->>> from tinygrad_jp.table import PULLBACKS
+>>> from tinygrad_jp.core.table import PULLBACKS
 >>> gy, y, x = Symbol(1.0, "gy"), Symbol(0.5, "y"), Symbol(0.549, "x")
 >>> formula = PULLBACKS[np.sqrt][0](gy, y, x)
 >>> formula.text(), formula.text(numbers=True), formula.item()
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.arrays import astype, is_let_go
-from tinygrad_jp.methods import ArrayMethods
+from tinygrad_jp.core.arrays import astype, is_let_go
+from tinygrad_jp.core.methods import ArrayMethods
 
 np: Any = numpy  # On Symbols, NumPy's functions return Symbols: its own type hints do not know.
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp import arrays
-from tinygrad_jp.arrays import Axis, kept
-from tinygrad_jp.core import Variable, apply, as_variable, overwrite, primitive
-from tinygrad_jp.table import PULLBACKS, pullback
+from tinygrad_jp.core import Variable, apply, arrays, as_variable, overwrite, primitive
+from tinygrad_jp.core.arrays import Axis, kept
+from tinygrad_jp.core.table import PULLBACKS, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 

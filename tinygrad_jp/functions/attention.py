@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp import arrays
-from tinygrad_jp.arrays import sum_to
-from tinygrad_jp.core import Several, Variable, apply, as_variable, one_of
+from tinygrad_jp.core import Several, Variable, apply, arrays, as_variable, one_of
+from tinygrad_jp.core.arrays import sum_to
+from tinygrad_jp.core.table import PULLBACKS, Together, pullback
 from tinygrad_jp.functions.activations import softmax_gradient
-from tinygrad_jp.table import PULLBACKS, Together, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp import arrays
-from tinygrad_jp.arrays import Axis, Shape, sum_rows
-from tinygrad_jp.core import Variable, apply, as_variable
-from tinygrad_jp.table import PULLBACKS, UNSEEN
+from tinygrad_jp.core import Variable, apply, arrays, as_variable
+from tinygrad_jp.core.arrays import Axis, Shape, sum_rows
+from tinygrad_jp.core.table import PULLBACKS, UNSEEN
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 

@@ -14,7 +14,7 @@ import numpy
 from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_jp.core import Variable, apply, primitive
-from tinygrad_jp.table import PULLBACKS, UNSEEN
+from tinygrad_jp.core.table import PULLBACKS, UNSEEN
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp import arrays
-from tinygrad_jp.arrays import one_hot
-from tinygrad_jp.core import Variable, apply, as_variable
+from tinygrad_jp.core import Variable, apply, arrays, as_variable
+from tinygrad_jp.core.arrays import one_hot
+from tinygrad_jp.core.table import PULLBACKS, pullback
 from tinygrad_jp.functions.activations import array_softmax
-from tinygrad_jp.table import PULLBACKS, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 

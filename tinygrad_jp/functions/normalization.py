@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.arrays import Axis, sum_rows
 from tinygrad_jp.core import Variable, apply, as_variable
-from tinygrad_jp.randomness import Rng, generator
-from tinygrad_jp.settings import TRAIN
-from tinygrad_jp.table import PULLBACKS, Together, pullback
+from tinygrad_jp.core.arrays import Axis, sum_rows
+from tinygrad_jp.core.randomness import Rng, generator
+from tinygrad_jp.core.settings import TRAIN
+from tinygrad_jp.core.table import PULLBACKS, Together, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 

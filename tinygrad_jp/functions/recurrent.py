@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 
 from tinygrad_jp.core import primitive
-from tinygrad_jp.table import PULLBACKS, Together
+from tinygrad_jp.core.table import PULLBACKS, Together
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_jp.arrays import is_let_go
 from tinygrad_jp.core import Parameter, Variable
+from tinygrad_jp.core.arrays import is_let_go
 from tinygrad_jp.graph.structure import Node, Picture, Scope, common
 from tinygrad_jp.graph.words import STEPS, digits, finite, norm, numbers, odd_function, step, step_name, word
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core import Function, Parameter, Several, Variable, one_of
-from tinygrad_jp.propagation import reachable
-from tinygrad_jp.table import PULLBACKS
+from tinygrad_jp.core.propagation import reachable
+from tinygrad_jp.core.table import PULLBACKS
 
 _SMALL, _READABLE, _MOST = 60, 80, 400
 _LONGEST_PERIOD = 64

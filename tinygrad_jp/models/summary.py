@@ -3,9 +3,9 @@
 import functools
 from typing import Any
 
+from tinygrad_jp.core.settings import using_config
+from tinygrad_jp.core.table import printable
 from tinygrad_jp.layers import Layer
-from tinygrad_jp.settings import using_config
-from tinygrad_jp.table import printable
 
 __all__ = ["summary"]
 

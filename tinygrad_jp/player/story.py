@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.arrays import is_let_go
 from tinygrad_jp.core import Function, Variable
+from tinygrad_jp.core.arrays import is_let_go
 from tinygrad_jp.graph.dot import Options, Text, Titles, short
 from tinygrad_jp.graph.dot import shown as quoted
 from tinygrad_jp.graph.rendering import rendered

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tinygrad_jp.core import Function, Parameter, Several, Variable, gradients
-from tinygrad_jp.propagation import fitted
-from tinygrad_jp.settings import using_config
-from tinygrad_jp.table import Together, printable
+from tinygrad_jp.core.propagation import fitted
+from tinygrad_jp.core.settings import using_config
+from tinygrad_jp.core.table import Together, printable
 
 Key = Function | Variable  # What has a gradient: the result of a Function, or a leaf.
 

@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core import Function, Several, Variable
+from tinygrad_jp.core.table import Each, Together
 from tinygrad_jp.files import write_whole
 from tinygrad_jp.graph.words import language
 from tinygrad_jp.player import framed, page
 from tinygrad_jp.symbols import Symbol, shown
-from tinygrad_jp.table import Each, Together
 from tinygrad_jp.tracing.recording import Event, Key, contribution, key_of, labels, record
 from tinygrad_jp.tracing.words import rule_in_words, word
 

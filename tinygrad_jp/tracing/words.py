@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.table import plain_name
+from tinygrad_jp.core.table import plain_name
 
 LANGUAGES = ("en", "ja")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.arrays import sum_to
-from tinygrad_jp.methods import ArrayMethods
-from tinygrad_jp.table import PULLBACKS, Together
+from tinygrad_jp.core.arrays import sum_to
+from tinygrad_jp.core.methods import ArrayMethods
+from tinygrad_jp.core.table import PULLBACKS, Together
 
 OWN = Together(lambda gy, y, *args: None)
 """Stands for the rules of a function that the table does not know: a Function with a `backward` of its own."""

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import numpy
 
-from tinygrad_jp.arrays import Axis
+from tinygrad_jp.core.arrays import Axis
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.arrays import astype, let_go
-from tinygrad_jp.methods import ArrayMethods
-from tinygrad_jp.propagation import OWN, propagate, reachable
-from tinygrad_jp.settings import ENABLE_BACKPROP
-from tinygrad_jp.table import (
+from tinygrad_jp.core.arrays import astype, let_go
+from tinygrad_jp.core.methods import ArrayMethods
+from tinygrad_jp.core.propagation import OWN, propagate, reachable
+from tinygrad_jp.core.settings import ENABLE_BACKPROP
+from tinygrad_jp.core.table import (
     COMPOSITIONS,
     PARTIAL,
     PLAIN,
