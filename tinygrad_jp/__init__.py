@@ -20,7 +20,6 @@ from tinygrad_jp import (
     optimizers,
     transforms,
 )
-from tinygrad_jp.checkpoints import load_checkpoint, save_checkpoint
 from tinygrad_jp.core import Function, Parameter, Variable, apply, as_variable, primitive
 from tinygrad_jp.core.memory import keep_freed_memory
 from tinygrad_jp.core.randomness import seed
@@ -29,6 +28,7 @@ from tinygrad_jp.core.table import PULLBACKS, pullback
 from tinygrad_jp.dataloaders import DataLoader, SeqDataLoader
 from tinygrad_jp.debugging import debug
 from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from tinygrad_jp.files import load_checkpoint, save_checkpoint
 from tinygrad_jp.graph import draw, get_dot_graph, plot_dot_graph
 from tinygrad_jp.layers import Layer
 from tinygrad_jp.models import Model, summary

@@ -7,8 +7,7 @@ import numpy as np
 
 from tinygrad_jp.core import Parameter, Variable, serial
 from tinygrad_jp.core.table import printable
-from tinygrad_jp.files import Pathlike
-from tinygrad_jp.serialization import load_weights, save_weights
+from tinygrad_jp.files import Pathlike, load_weights, save_weights
 
 __all__ = ["Buffer", "Layer"]
 

@@ -24,7 +24,9 @@ from hypothesis import strategies as st
 import tinygrad_jp as tg
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
-from tinygrad_jp import models, optimizers, randomness, serialization
+from tinygrad_jp import models, optimizers
+from tinygrad_jp.core import randomness
+from tinygrad_jp.files import weights
 
 X = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)
 
@@ -226,12 +228,12 @@ TORCH_SHAPES = {
 def test_the_layout_of_pytorch(suffix, wait, tmp_path):
     model, path = Zoo(), tmp_path / f"zoo{suffix}"
     model.save_weights(path, layout="torch")
-    arrays = serialization.read(path)
+    arrays = weights.read(path)
     assert {name: a.shape for name, a in arrays.items()} == TORCH_SHAPES
     np.testing.assert_array_equal(arrays["fc.weight"], model.fc.W.data.T)
     np.testing.assert_array_equal(arrays["body.2.weight"], model.body.l2.W.data.T)
     np.testing.assert_array_equal(arrays["table.weight"], model.table.W.data)
-    serialization.write(path, arrays | {"bn.num_batches_tracked": np.array(7)})
+    weights.write(path, arrays | {"bn.num_batches_tracked": np.array(7)})
     other = Zoo(wait)
     other.load_weights(path, layout="torch")
     assert held(other) == held(model)
@@ -241,7 +243,7 @@ def test_the_layout_of_pytorch(suffix, wait, tmp_path):
 def test_a_single_layer_has_no_prefix_in_pytorch(tmp_path):
     layer, other = L.Linear(3, in_size=2), L.Linear(3)
     layer.save_weights(tmp_path / "l.npz", layout="torch")
-    assert list(serialization.read(tmp_path / "l.npz")) == ["weight", "bias"]
+    assert list(weights.read(tmp_path / "l.npz")) == ["weight", "bias"]
     other.load_weights(tmp_path / "l.npz", layout="torch")
     assert held(other) == held(layer)
 
@@ -262,7 +264,7 @@ def test_pytorch_computes_the_same_with_our_weights_and_we_with_its(tmp_path):
         for p in ours.params():
             p.data = p.data + np.float32(0.5)
         ours.save_weights(tmp_path / "o.npz", layout="torch")
-        state = {name: torch.from_numpy(a) for name, a in serialization.read(tmp_path / "o.npz").items()}
+        state = {name: torch.from_numpy(a) for name, a in weights.read(tmp_path / "o.npz").items()}
         theirs.load_state_dict(state, strict=False)
         np.testing.assert_allclose(ours(x).data, theirs(torch.from_numpy(x)).numpy(), atol=1e-5)
 
@@ -535,7 +537,7 @@ if how == "killed in the middle":
 if how == "killed before the disk has it":
     os.fsync = kill
 if how == "killed before it is in place":
-    os.replace = os.rename = tg.serialization.Path.replace = kill
+    os.replace = os.rename = tg.files.writing.Path.replace = kill
 model = tg.layers.Linear(1000, in_size=100)
 try:
     model.save_weights(path)

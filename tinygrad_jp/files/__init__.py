@@ -1,0 +1,7 @@
+"""Files that are written whole or not at all: weights, and checkpoints of whole runs."""
+
+from tinygrad_jp.files.checkpoints import load_checkpoint, save_checkpoint
+from tinygrad_jp.files.weights import load_weights, save_weights
+from tinygrad_jp.files.writing import Pathlike, write_whole
+
+__all__ = ["Pathlike", "load_checkpoint", "load_weights", "save_checkpoint", "save_weights", "write_whole"]
