@@ -14,7 +14,8 @@ import numpy as np
 from scipy import special
 
 import tinygrad_jp.functions as F
-from tinygrad_jp import PULLBACKS, calculus, linear_algebra
+from tinygrad_jp import PULLBACKS
+from tinygrad_jp.calculus import linear_algebra, shapes
 from tinygrad_jp.core import arrays, one_of
 from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization, recurrent
 
@@ -215,13 +216,13 @@ CASES: list[Case] = [
     case("expand_dims", lambda x: np.expand_dims(x, 1), np.expand_dims, (2, 3)),
     case("squeeze", lambda x: np.squeeze(x, axis=1), np.squeeze, (2, 1, 3)),
     case("broadcast_to", lambda x: np.broadcast_to(x, (4, 2, 3)), np.broadcast_to, (2, 1)),
-    case("concatenate", lambda *xs: np.concatenate(xs, axis=1), calculus._concatenate, (2, 3), (2, 1), (2, 2)),
-    case("concatenate with a constant", lambda x: np.concatenate([x, MASK]), calculus._concatenate, (2, 3)),
-    case("stack", lambda *xs: np.stack(xs), calculus._stack, (2, 3), (2, 3)),
-    case("stack last", lambda *xs: np.stack(xs, axis=-1), calculus._stack, (2, 3), (2, 3)),
-    case("vstack", lambda *xs: np.vstack(xs), calculus._concatenate, (3,), (2, 3)),
-    case("hstack", lambda *xs: np.hstack(xs), calculus._concatenate, (2, 1), (2, 3)),
-    case("hstack of vectors", lambda *xs: np.hstack(xs), calculus._concatenate, (), (3,)),
+    case("concatenate", lambda *xs: np.concatenate(xs, axis=1), shapes._concatenate, (2, 3), (2, 1), (2, 2)),
+    case("concatenate with a constant", lambda x: np.concatenate([x, MASK]), shapes._concatenate, (2, 3)),
+    case("stack", lambda *xs: np.stack(xs), shapes._stack, (2, 3), (2, 3)),
+    case("stack last", lambda *xs: np.stack(xs, axis=-1), shapes._stack, (2, 3), (2, 3)),
+    case("vstack", lambda *xs: np.vstack(xs), shapes._concatenate, (3,), (2, 3)),
+    case("hstack", lambda *xs: np.hstack(xs), shapes._concatenate, (2, 1), (2, 3)),
+    case("hstack of vectors", lambda *xs: np.hstack(xs), shapes._concatenate, (), (3,)),
     case("tile", lambda x: np.tile(x, 3), np.broadcast_to, (2, 2)),
     case("tile more", lambda x: np.tile(x, (2, 1, 3)), np.broadcast_to, (2, 2)),
     case("tile fewer", lambda x: np.tile(x, (2,)), np.broadcast_to, (2, 1, 2)),
@@ -252,7 +253,7 @@ CASES: list[Case] = [
             "mask": np.arange(12).reshape(3, 4) % 3 == 0,
         }.items()
     ),
-    case("scatter", lambda x: calculus.scatter(x, [0, 2, 2], (4,)), calculus.scatter.primitive, (3,),
+    case("scatter", lambda x: shapes.scatter(x, [0, 2, 2], (4,)), shapes.scatter.primitive, (3,),
          value=lambda x: np.array([x[0], 0, x[1] + x[2], 0])),
     # F
     case("sigmoid", F.sigmoid, arrays.sigmoid, (2, 3), value=lambda x: 1 / (1 + np.exp(-x))),

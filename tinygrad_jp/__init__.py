@@ -9,17 +9,16 @@
 variable([0.63970001 0.13621869])
 """
 
+from tinygrad_jp import calculus as calculus  # Importing it enters the rules.
 from tinygrad_jp import (
-    calculus,
     datasets,
     functions,
-    initializers,
     layers,
-    linear_algebra,
     models,
     optimizers,
     transforms,
 )
+from tinygrad_jp.calculus import linear_algebra as linear_algebra
 from tinygrad_jp.core import Function, Parameter, Variable, apply, as_variable, primitive
 from tinygrad_jp.core.memory import keep_freed_memory
 from tinygrad_jp.core.randomness import seed
@@ -30,7 +29,7 @@ from tinygrad_jp.debugging import debug
 from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_jp.files import load_checkpoint, save_checkpoint
 from tinygrad_jp.graph import draw, get_dot_graph, plot_dot_graph
-from tinygrad_jp.layers import Layer
+from tinygrad_jp.layers import Layer, initializers
 from tinygrad_jp.models import Model, summary
 from tinygrad_jp.optimizers import Optimizer
 from tinygrad_jp.progress import progress
@@ -53,7 +52,6 @@ __all__ = [
     "Variable",
     "apply",
     "as_variable",
-    "calculus",
     "datasets",
     "debug",
     "draw",
@@ -68,7 +66,6 @@ __all__ = [
     "jvp",
     "keep_freed_memory",
     "layers",
-    "linear_algebra",
     "load_checkpoint",
     "models",
     "no_grad",
@@ -87,3 +84,7 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

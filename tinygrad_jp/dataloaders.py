@@ -14,6 +14,10 @@ from tinygrad_jp.datasets.dataset import ArrayDataset, Dataset, stack
 __all__ = ["DataLoader", "SeqDataLoader"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class DataLoader:
     """Walk through a data set in mini-batches ``(x, t)`` of NumPy arrays, in a new random order each time.
 

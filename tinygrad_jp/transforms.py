@@ -36,6 +36,11 @@ __all__ = [
     "ToFloat",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Array = NDArray[Any]
 Size = int | tuple[int, int]
 

@@ -7,7 +7,9 @@ import functools
 import math
 from typing import Any
 
-import numpy as np
+import numpy
+
+np: Any = numpy  # On Variables, NumPy's functions return Variables, which its own type hints do not know.
 
 Shape = tuple[int, ...]
 Axis = int | tuple[int, ...] | None
@@ -30,6 +32,16 @@ def sum_to(x: Any, shape: Shape) -> Any:
     axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 != x.shape[lead + i])
     y = np.sum(x, axis=axes, keepdims=True)
     return np.reshape(y, shape) if lead else y
+
+
+def divide_or_zero(a: Any, b: Any) -> Any:
+    """a / b, and 0 where b is 0.
+
+    >>> divide_or_zero(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
+    array([0. , 0.5])
+    """
+    zero = b == 0
+    return np.where(zero, 0, a) / np.where(zero, 1, b)
 
 
 def sum_rows(x: Any) -> Any:

@@ -35,3 +35,7 @@ __all__ = [
     "TwoMoons",
     "stack",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

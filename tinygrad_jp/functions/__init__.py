@@ -20,3 +20,17 @@ __all__ = [
     *losses.__all__,
     *normalization.__all__,
 ]
+
+# F shows what users call, not the files that it stands in.
+del (
+    activations,
+    attention,
+    basics,
+    convolution,
+    losses,
+    normalization,
+)  # F shows what users call, not the files that it stands in.
+
+
+def __dir__() -> list[str]:
+    return __all__

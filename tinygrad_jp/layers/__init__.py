@@ -16,3 +16,17 @@ __all__ = [
     *attention.__all__,
     *recurrent.__all__,
 ]
+
+# L shows what users call, not the files that it stands in.
+del (
+    attention,
+    convolution,
+    layer,
+    linear,
+    normalization,
+    recurrent,
+)  # L shows what users call, not the files that it stands in.
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,7 +8,7 @@ from tinygrad_jp import functions as F
 from tinygrad_jp.core import Parameter, Variable, as_variable
 from tinygrad_jp.core.randomness import Rng, generator
 from tinygrad_jp.functions.attention import checked_mask
-from tinygrad_jp.initializers import Initializer
+from tinygrad_jp.layers.initializers import Initializer
 from tinygrad_jp.layers.layer import Layer
 from tinygrad_jp.layers.linear import Linear
 from tinygrad_jp.layers.normalization import LayerNorm

@@ -9,3 +9,10 @@ from tinygrad_jp.models.summary import summary
 from tinygrad_jp.models.vgg import *  # noqa: F403
 
 __all__ = [*gpt.__all__, *model.__all__, *resnet.__all__, *squeezenet.__all__, "summary", *vgg.__all__]
+
+# models shows what users call, not the files that it stands in.
+del gpt, model, resnet, squeezenet, vgg
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,7 +10,7 @@ from tinygrad_jp import layers as L
 from tinygrad_jp.core import Variable
 from tinygrad_jp.core.randomness import Rng, generator
 from tinygrad_jp.core.settings import using_config
-from tinygrad_jp.initializers import normal
+from tinygrad_jp.layers.initializers import normal
 from tinygrad_jp.models.model import Model
 
 __all__ = ["GPT"]

@@ -9,7 +9,7 @@ from tinygrad_jp import layers as L
 from tinygrad_jp.core import Variable
 from tinygrad_jp.core.randomness import Rng, generator
 from tinygrad_jp.graph import plot_dot_graph
-from tinygrad_jp.initializers import Initializer
+from tinygrad_jp.layers.initializers import Initializer
 
 __all__ = ["MLP", "Model", "Sequential"]
 

@@ -7,3 +7,10 @@ from tinygrad_jp.optimizers.hooks import *  # noqa: F403
 from tinygrad_jp.optimizers.optimizer import *  # noqa: F403
 
 __all__ = ["schedules", *adaptive.__all__, *descent.__all__, *hooks.__all__, *optimizer.__all__]
+
+# optimizers shows what users call, not the files that it stands in.
+del adaptive, descent, hooks, optimizer
+
+
+def __dir__() -> list[str]:
+    return __all__

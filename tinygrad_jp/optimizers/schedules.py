@@ -12,6 +12,11 @@ from functools import partial
 
 __all__ = ["cosine", "exponential", "step_decay"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Schedule = Callable[[int], float]
 
 

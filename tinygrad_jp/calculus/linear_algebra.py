@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.calculus import per
 from tinygrad_jp.core import apply
-from tinygrad_jp.core.arrays import Axis, sum_to
+from tinygrad_jp.core.arrays import Axis, divide_or_zero, sum_to
 from tinygrad_jp.core.table import PULLBACKS, Each, composition, pullback
 
 np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
@@ -251,4 +250,4 @@ def d_norm(gy: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """The unit vector; at 0 the subgradient 0."""
     if not keepdims:
         gy, y = np.expand_dims(gy, axis), np.expand_dims(y, axis)
-    return gy * per(x, y)
+    return gy * divide_or_zero(x, y)

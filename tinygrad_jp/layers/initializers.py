@@ -20,6 +20,11 @@ from tinygrad_jp.core.randomness import Rng, generator
 
 __all__ = ["INITIALIZERS", "Initializer", "fans", "initialize", "normal", "orthogonal"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Initializer: TypeAlias = str | Callable[..., Any]
 Shape: TypeAlias = tuple[int, ...]
 
