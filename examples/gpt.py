@@ -18,7 +18,7 @@ import numpy as np
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import keep_freed_memory, models, no_grad, optimizers, progress, test_mode
-from tinygrad_jp.core.propagation import reachable
+from tinygrad_jp.core import toposort
 
 OUTPUT = Path(__file__).parent / "output"
 BATCH, CONTEXT = 16, 64
@@ -75,7 +75,7 @@ def sample(model, text, title, rng):
 
 def attention(model, ids):
     """The weights of all layers and heads, (T, T) each: they stand in the graph."""
-    functions = reachable(model(ids[None]).creator)[::-1]
+    functions = toposort(model(ids[None]).creator)[::-1]
     return [f.y[0] for f in functions if f.name == "attention_weights"]
 
 

@@ -12,7 +12,7 @@ import pytest
 import tinygrad_jp as tg
 import tinygrad_jp.functions as F
 from tinygrad_jp import Config, Parameter, Variable, as_variable, no_grad, using_config
-from tinygrad_jp.core.propagation import reachable
+from tinygrad_jp.core import toposort
 
 
 def test_a_variable_holds_an_array_as_it_is():
@@ -132,7 +132,7 @@ def test_a_diamond_is_walked_in_the_order_of_creation():
     y = a**2 + a**2
     y.backward()
     assert (float(y), float(x.grad)) == (32.0, 64.0)
-    numbers = [f.number for f in reachable(y.creator)]
+    numbers = [f.sequence for f in toposort(y.creator)]
     assert numbers == sorted(numbers, reverse=True)
     assert len(numbers) == 4
 
@@ -410,7 +410,7 @@ def test_twenty_doublings_take_an_instant():
         y = y + y
     y.backward()
     assert float(x.grad) == 2.0**20
-    assert len(reachable(y.creator)) == 20
+    assert len(toposort(y.creator)) == 20
 
 
 def test_a_chain_of_a_million():

@@ -187,8 +187,8 @@ def test_layers_that_overlap_do_not_break_the_picture():
         f.append(f[-1].inputs[0].creator)
     f.reverse()
     one, two = L.Linear(1), L.Linear(2)
-    f[3].layer = (one, f[0].number, None)
-    f[5].layer = (two, f[2].number, None)  # As two threads might record them.
+    f[3].layer = (one, f[0].sequence, None)
+    f[5].layer = (two, f[2].sequence, None)  # As two threads might record them.
     assert len(draw(y).nodes) == 13
 
 

@@ -24,8 +24,7 @@ from hypothesis import strategies as st
 import tinygrad_jp as tg
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
-from tinygrad_jp import models, optimizers
-from tinygrad_jp.core import randomness
+from tinygrad_jp import models, optimizers, randomness
 from tinygrad_jp.files import weights
 
 X = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)

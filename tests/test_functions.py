@@ -154,7 +154,7 @@ def test_slogdet_gives_a_sign_and_a_variable():
     ("f", "shape"),
     [
         (lambda x: x[np.array([0, 2, 2])], (3, 2)),
-        (lambda x: tg.calculus.shapes.scatter(x, np.array([0, 2, 2]), (4, 2)), (3, 2)),
+        (lambda x: tg.calculus.shapes.scatter_add(x, np.array([0, 2, 2]), (4, 2)), (3, 2)),
         (lambda x: np.sum(x, axis=0), (3, 2)),
         (lambda x: np.broadcast_to(x, (4, 3, 2)), (3, 2)),
         (lambda x: np.concatenate(np.split(x, 3)[::-1]), (3, 2)),

@@ -8,8 +8,8 @@ import pytest
 import tinygrad_jp.functions as F
 from tests.cases import CASES, spread
 from tinygrad_jp import Parameter, Variable, debug, draw, models, no_grad, trace
-from tinygrad_jp.core.arrays import is_let_go
-from tinygrad_jp.core.table import UNSEEN
+from tinygrad_jp.core.arrays import is_released
+from tinygrad_jp.core.table import OUTPUT_UNUSED
 from tinygrad_jp.functions import recurrent
 
 LABELS = np.array([2, 0, 1, 1])
@@ -174,9 +174,9 @@ def test_an_overwritten_input_keeps_its_shape_and_takes_no_memory():
     y = F.relu(h, inplace=True)
     assert np.shares_memory(y.data, data)
     assert (h.shape, h.dtype) == ((3000, 100), np.float32)
-    assert is_let_go(h.data)
-    assert is_let_go(h.creator.y)
-    assert is_let_go(y.creator.args[0])
+    assert is_released(h.data)
+    assert is_released(h.creator.y)
+    assert is_released(y.creator.args[0])
     h.backward()
     np.testing.assert_allclose(W.grad.data, X.sum(axis=0)[:, None].repeat(100, axis=1), rtol=1e-3, atol=1e-3)
 
@@ -224,7 +224,7 @@ def test_nothing_else_is_overwritten(made):
 def test_a_large_network_lets_go_of_what_relu_took():
     model = models.MLP((100, 1), activation=F.relu)
     y = np.mean(model(X))
-    assert [is_let_go(f.y) for f in (v.f for v in trace(y).events if v.kind == "forward")] == [
+    assert [is_released(f.y) for f in (v.f for v in trace(y).events if v.kind == "forward")] == [
         True,
         False,
         False,
@@ -241,12 +241,12 @@ def test_pictures_say_let_go_and_see_nothing_odd():
     assert "解放済み" in draw(y, values=True, lang="ja").dot
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.table in UNSEEN], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [case for case in CASES if case.table in OUTPUT_UNUSED], ids=lambda case: case.name)
 def test_what_may_be_overwritten_is_not_looked_at(case, rng):
     xs = [Parameter(x) for x in case.inputs(rng)]
     y = case.f(*xs)
     f = y.creator
-    while f.func not in UNSEEN:
+    while f.func not in OUTPUT_UNUSED:
         (f,) = (x.creator for x in f.xs if x is not None and x.creator is not None)
     gy = spread(rng, f.y.shape)
     for _, pull, _ in f.edges:

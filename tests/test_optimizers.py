@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_jp import Layer, Parameter, optimizers
+from tinygrad_jp.optimizers import optimizer as optimizer_module
 from tinygrad_jp.optimizers import schedules
 
 
@@ -278,8 +279,8 @@ def test_a_large_parameter_takes_the_same_steps_block_by_block(name, rng, monkey
     layouts = [x, x.T.copy().T, x[::-1, :, ::2], x.reshape(1, -1), x.ravel(), x[:0]]
     whole, blocks = Points(*layouts), Points(*layouts)
     train(whole, CLASSES[name]().setup(whole), wavy, 5)
-    monkeypatch.setattr(optimizers.optimizer, "SMALL", 3)
-    monkeypatch.setattr(optimizers.optimizer, "BLOCK", 50)
+    monkeypatch.setattr(optimizer_module, "SMALL", 3)
+    monkeypatch.setattr(optimizer_module, "BLOCK", 50)
     optimizer = CLASSES[name]().setup(blocks)
     train(blocks, optimizer, wavy, 5)
     assert [len(lot.blocks) for lot in optimizer._lots][:5] == [3, 3, 2, 1, 3]

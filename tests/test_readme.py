@@ -24,8 +24,8 @@ FACTS = re.compile(r"`[^`]+`|\]\([^)]*\)|<img.*(?=alt=)|\d+(?:[.,×-]\d+)+")
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_code_prints_what_the_readme_says(readme, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for func, pulls in PULLBACKS.items():
-        monkeypatch.setitem(PULLBACKS, func, pulls)  # what the README enters is taken back
+    for func, pullbacks in PULLBACKS.items():
+        monkeypatch.setitem(PULLBACKS, func, pullbacks)  # what the README enters is taken back
     text = readme.read_text(encoding="utf-8")
     blocks = BLOCKS.findall(text)
     assert len(blocks) > 2

@@ -6,13 +6,13 @@ import pytest
 from tinygrad_jp import PULLBACKS, Function, Variable, gradient_check, primitive
 
 
-def planted(f, *pulls):
+def planted(f, *pullbacks):
     """The function `f` with the given derivatives."""
 
     def function(*args):
         return f(*args)
 
-    PULLBACKS[function] = pulls
+    PULLBACKS[function] = pullbacks
     return primitive(function)
 
 

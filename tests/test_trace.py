@@ -19,8 +19,8 @@ from tinygrad_jp import (
     trace,
 )
 from tinygrad_jp.calculus import elements, linear_algebra, reductions, shapes
-from tinygrad_jp.core import arrays
-from tinygrad_jp.core.table import PULLBACKS, plain_name
+from tinygrad_jp.core import PULLBACKS, arrays
+from tinygrad_jp.core.errors import plain_name
 from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization
 from tinygrad_jp.symbols import Symbol
 from tinygrad_jp.tracing.words import JAPANESE, LANGUAGES, NAMED, RULES, WORDS, rule_in_words

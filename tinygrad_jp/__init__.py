@@ -19,11 +19,21 @@ from tinygrad_jp import (
     transforms,
 )
 from tinygrad_jp.calculus import linear_algebra as linear_algebra
-from tinygrad_jp.core import Function, Parameter, Variable, apply, as_variable, primitive
-from tinygrad_jp.core.memory import keep_freed_memory
-from tinygrad_jp.core.randomness import seed
-from tinygrad_jp.core.settings import Config, no_grad, test_mode, using_config
-from tinygrad_jp.core.table import PULLBACKS, pullback
+from tinygrad_jp.core import (
+    PULLBACKS,
+    Config,
+    Function,
+    Parameter,
+    Variable,
+    apply,
+    as_variable,
+    keep_freed_memory,
+    no_grad,
+    primitive,
+    pullback,
+    test_mode,
+    using_config,
+)
 from tinygrad_jp.dataloaders import DataLoader, SeqDataLoader
 from tinygrad_jp.debugging import debug
 from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -33,6 +43,7 @@ from tinygrad_jp.layers import Layer, initializers
 from tinygrad_jp.models import Model, summary
 from tinygrad_jp.optimizers import Optimizer
 from tinygrad_jp.progress import progress
+from tinygrad_jp.randomness import seed
 from tinygrad_jp.testing import gradient_check
 from tinygrad_jp.tracing import Trace, trace
 

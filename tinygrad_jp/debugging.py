@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_jp.core import Function, Variable
-from tinygrad_jp.core.settings import ENABLE_BACKPROP
-from tinygrad_jp.core.table import printable
+from tinygrad_jp.core import Function, Observer, Variable
+from tinygrad_jp.core.settings import OBSERVER
+from tinygrad_jp.formatting import printable
 
 __all__ = ["debug"]
 
@@ -34,50 +34,31 @@ def debug() -> Iterator[None]:
         ...
     FloatingPointError: debug: log returned -inf (1 of 2 elements), from x (2,) from 0 to 1; at ...
     """
-    token = ENABLE_BACKPROP.set(_Recorder())
+    token = OBSERVER.set(_Inspector())
     try:
         with np.errstate(all="ignore"):  # An error says more than NumPy's warning.
             yield
     finally:
-        ENABLE_BACKPROP.reset(token)
+        OBSERVER.reset(token)
 
 
-class _Note(NamedTuple):
-    """What is remembered about an operation: where it was called, and what its inputs summed up to."""
+class _CallSite(NamedTuple):
+    """What is remembered of an operation: where it was called, and a checksum of each of its inputs."""
 
     where: str
     sums: list[int]
 
 
-class _Recorder:
-    """What records while debugging: each Function is looked at as it is made."""
+class _Inspector(Observer):
+    """Looks at each result as it is recorded, and at each gradient as it is passed back."""
 
     def recorded(self, f: Function) -> None:
-        f.note = _Note(_where(), _sums(f))
+        f.note = _CallSite(_user_location(), _sums(f))
         for y in f.y if isinstance(f.y, tuple) else (f.y,):
-            _finite(y, f, "returned")
+            _check_finite(y, f, "returned")
 
-    def ledger(self, kind: type[dict[Any, Any]]) -> Any:
-        return _Ledger() if kind is dict else _Retaining()
-
-
-class _Ledger(dict[Any, Any]):
-    """The gradients of a pass, each looked at as it comes; what a rule is about to use must be as it was."""
-
-    f: Function | None = None
-
-    def pop(self, f: Function, default: Any = None) -> Any:
-        self._enter(f)
-        return super().pop(f, default)
-
-    def __setitem__(self, key: Any, g: Any) -> None:
-        for e in g if isinstance(g, tuple) else (g,):
-            if self.f is not None and e is not None:
-                _finite(e._data if isinstance(e, Variable) else e, self.f, "passed back a gradient of")
-        super().__setitem__(key, g)
-
-    def _enter(self, f: Function) -> None:
-        self.f = f
+    def entered(self, f: Function, gy: Any) -> None:
+        """What the rules of `f` are about to use must be as it was."""
         note = getattr(f, "note", None)
         if note is None:
             return
@@ -88,13 +69,10 @@ class _Ledger(dict[Any, Any]):
                     f"the gradient would be wrong; change data only after backward(), or a copy of them{note.where}"
                 )
 
-
-class _Retaining(_Ledger):
-    """The same for `backward(retain_grad=True)`, which keeps all gradients."""
-
-    def pop(self, f: Function, default: Any = None) -> Any:
-        self._enter(f)
-        return self.get(f)
+    def passed(self, f: Function, i: int, key: Any, share: Any, before: Any, after: Any) -> None:
+        for g in after if isinstance(after, tuple) else (after,):
+            if g is not None:
+                _check_finite(g.data if isinstance(g, Variable) else g, f, "passed back a gradient of")
 
 
 def _sums(f: Function) -> list[int]:
@@ -102,7 +80,7 @@ def _sums(f: Function) -> list[int]:
     return [zlib.crc32(a.tobytes()) if isinstance(a, np.ndarray) else 0 for a in f.args]
 
 
-def _finite(y: Any, f: Function, verb: str) -> None:
+def _check_finite(y: Any, f: Function, verb: str) -> None:
     """Refuse a NaN or an infinity in `y`, which `f` made."""
     if y.dtype.kind != "f" or np.isfinite(y).all():
         return
@@ -124,7 +102,7 @@ def _range(f: Function, i: int) -> str:
     return f"{name} {a.shape} from {a.min():.4g} to {a.max():.4g}"
 
 
-def _where() -> str:
+def _user_location() -> str:
     """The layer and the user's own line that are being computed, as the end of a sentence."""
     frame: FrameType | None = sys._getframe(1)
     layers: list[Any] = []

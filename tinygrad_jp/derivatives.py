@@ -10,13 +10,10 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import Function, Variable, as_variable
-from tinygrad_jp.core.propagation import propagate, reachable
-from tinygrad_jp.core.settings import using_config
+from tinygrad_jp.core import Function, Variable, as_variable, propagate, toposort, using_config
+from tinygrad_jp.core.kinds import np
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 
 
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
@@ -150,18 +147,18 @@ class _Call:
         with using_config("enable_backprop", True):
             # This derivative ends at these nodes; an outer one, which the arguments may belong to, goes on behind them.
             self.xs = [+x for x in given]
-            self.after = Function().number
+            self.after = Function().sequence
             call = list(args)
             inside = _nested_like(self.chosen, iter(self.xs))
             for i, part in zip(argnums, inside, strict=True) if isinstance(argnums, tuple) else [(argnums, inside)]:
                 call[i] = part
             self.y = as_variable(f(*call, **kwargs))
         root = self.y.creator
-        self.order = reachable(root, self.after) if root is not None and root.number > self.after else []
+        self.order = toposort(root, self.after) if root is not None and root.sequence > self.after else []
         # Whoever gives Variables gets Variables, also where f has them from an outer derivative around it.
         own = {x.creator for x in self.xs}
         before = (x.creator for f in self.order for x in f.variables)
-        outer = any(f is not None and f.number <= self.after and f not in own for f in before)
+        outer = any(f is not None and f.sequence <= self.after and f not in own for f in before)
         self.nested = outer or any(isinstance(x, Variable) for x in _leaves(self.chosen))
 
     def given(self, y: Variable) -> Any:

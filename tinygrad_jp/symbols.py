@@ -1,6 +1,6 @@
 """Rules that print themselves: a rule, run on symbols instead of arrays, gives the formula that it computes.
 
->>> from tinygrad_jp.core.table import PULLBACKS
+>>> from tinygrad_jp import PULLBACKS
 >>> gy, y, x = Symbol(1.0, "gy"), Symbol(0.5, "y"), Symbol(0.549, "x")
 >>> formula = PULLBACKS[np.sqrt][0](gy, y, x)
 >>> formula.text(), formula.text(numbers=True), formula.item()
@@ -11,12 +11,9 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy
-
-from tinygrad_jp.core.arrays import astype, is_let_go
-from tinygrad_jp.core.methods import ArrayMethods
-
-np: Any = numpy  # On Symbols, NumPy's functions return Symbols: its own type hints do not know.
+from tinygrad_jp.core.arrays import astype
+from tinygrad_jp.core.kinds import ArrayMethods, np
+from tinygrad_jp.formatting import escape, listed, number
 
 # How tightly each operator binds, and how it is written: in Python, and in mathematics.
 _COMPARED, _SUM, _PRODUCT, _SIGNED, _POWER, _ATOM = range(6)
@@ -111,31 +108,6 @@ def _values(x: Any) -> Any:
     return {key: _values(e) for key, e in x.items()} if isinstance(x, dict) else x
 
 
-def number(x: Any) -> str:
-    """A number in at most four significant digits.
-
-    >>> number(3.0), number(np.float32(0.1)), number(-12345.678), number(True)
-    ('3', '0.1', '-1.235e+04', 'True')
-    """
-    return str(x) if isinstance(x, (bool, np.bool_)) else f"{x:.4g}"
-
-
-def shown(x: Any) -> str:
-    """An array in full up to nine elements; of a larger one its shape, mean and spread.
-
-    >>> shown(np.array([1.0, 2.5])), shown(np.arange(12.0).reshape(3, 4))
-    ('[1, 2.5]', '(3, 4) of 5.5 ± 3.452')
-    """
-    if isinstance(x, tuple):  # The gradients of several results, of which some may have none.
-        return f"({', '.join('–' if e is None else shown(e) for e in x)})"
-    if np.size(x) <= 9:
-        return _listed(x) if np.ndim(x) else number(x)
-    if is_let_go(x):
-        return f"{np.shape(x)}, let go"
-    with np.errstate(all="ignore"):
-        return f"{np.shape(x)} of {number(np.mean(x, dtype=float))} ± {number(np.std(x, dtype=float))}"
-
-
 class _Text:
     """Writes Symbols as Python would: each `write` gives a text, and how tightly it binds."""
 
@@ -186,7 +158,7 @@ class _Text:
         if isinstance(x, np.ndarray) and x.ndim:
             if x.size and (x == 1).all():
                 return f"ones({x.shape})", _ATOM
-            return (f"array({_listed(x)})" if x.size <= 9 else "array(...)"), _ATOM
+            return (f"array({listed(x)})" if x.size <= 9 else "array(...)"), _ATOM
         if isinstance(x, (float, np.floating, np.ndarray)):
             text = number(x) if self.numbers else str(x)
             return text, _SIGNED if text.startswith("-") else _ATOM
@@ -214,11 +186,6 @@ class _Text:
 
     def applied(self, x: Symbol, args: list[str], settings: list[str]) -> str:
         return f"{x.func.__name__.lstrip('_')}({', '.join([*args, *settings])})"
-
-
-def _listed(x: Any) -> str:
-    """An array as nested lists of short numbers."""
-    return "[" + ", ".join(_listed(e) if np.ndim(e) else number(e) for e in x) + "]"
 
 
 class _MathML(_Text):
@@ -278,13 +245,6 @@ class _MathML(_Text):
             return f"<munder><mo>∑</mo><mrow>{notes[0] if notes else ''}</mrow></munder>{self.bracketed(args[0])}"
         inner = "<mo>,</mo>".join([*args, *notes])
         return f"<mi>{escape(x.func.__name__.lstrip('_'))}</mi><mo>(</mo>{inner}<mo>)</mo>"
-
-
-def escape(text: str) -> str:
-    """`text` as it stands in markup."""
-    from html import escape  # Here, since importing it takes longer than all the rest of this module.
-
-    return escape(text)
 
 
 def _mn(x: Any) -> str:

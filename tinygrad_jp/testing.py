@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core import Variable
-from tinygrad_jp.core.randomness import Rng, generator
+from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["gradient_check"]
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from tinygrad_jp.core.randomness import Rng, generator
+from tinygrad_jp.randomness import Rng, generator
 
 __all__ = [
     "AsType",

@@ -9,13 +9,21 @@ engine sums their gradients back to the shape of the argument.
 import math
 from typing import Any
 
-import numpy
+from tinygrad_jp.core import PULLBACKS, Array, apply, arrays
+from tinygrad_jp.core.arrays import sum_to
+from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core.table import DOMAIN_LIMITED, NONDIFFERENTIABLE, composition
 
-from tinygrad_jp.core import apply, arrays
-from tinygrad_jp.core.arrays import divide_or_zero, sum_to
-from tinygrad_jp.core.table import PARTIAL, PLAIN, PULLBACKS, composition
 
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+def divide_or_zero(a: Array, b: Array) -> Array:
+    """a / b, and 0 where b is 0.
+
+    >>> divide_or_zero(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
+    array([0. , 0.5])
+    """
+    zero = b == 0
+    return np.where(zero, 0, a) / np.where(zero, 1, b)
+
 
 PULLBACKS |= {
     np.add: (lambda gy, y, a, b: gy, lambda gy, y, a, b: gy),
@@ -107,7 +115,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
 
 # What has no derivative, or a derivative of zero; and what is not defined everywhere
 
-PLAIN |= {
+NONDIFFERENTIABLE |= {
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
     *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor),
     *(np.sign, np.signbit, np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.floor_divide),
@@ -117,7 +125,7 @@ PLAIN |= {
     *(np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.array_repr, np.array_str, np.array2string),
 }
 
-PARTIAL |= {
+DOMAIN_LIMITED |= {
     *(np.log, np.log2, np.log10, np.log1p, np.sqrt, np.reciprocal, np.divide, np.power),
     *(np.arcsin, np.arccos, np.arccosh, np.arctanh),
 }

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import apply
-from tinygrad_jp.core.arrays import Axis, divide_or_zero, sum_to
-from tinygrad_jp.core.table import PULLBACKS, Each, composition, pullback
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+from tinygrad_jp.calculus.elements import divide_or_zero
+from tinygrad_jp.core import PULLBACKS, Axis, apply, pullback
+from tinygrad_jp.core.arrays import sum_to
+from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core.table import Variadic, composition
 
 
 def d_matmul_a(gy: Any, y: Any, a: Any, b: Any) -> Any:
@@ -131,7 +131,7 @@ def d_einsum(i: int, gy: Any, y: Any, *xs: Any, inputs: Sequence[str], output: s
     return np.broadcast_to(sum_to(g, tuple(map(min, g.shape, xs[i].shape))), xs[i].shape)
 
 
-PULLBACKS[_einsum] = Each(d_einsum)
+PULLBACKS[_einsum] = Variadic(d_einsum)
 
 
 def _spelled_out(operands: Any) -> tuple[tuple[str, ...], str, list[Any]]:

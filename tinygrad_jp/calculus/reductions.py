@@ -2,34 +2,33 @@
 
 from typing import Any
 
-import numpy
-
-from tinygrad_jp.core.arrays import Axis, count, divide_or_zero, kept, normalized
-from tinygrad_jp.core.table import PULLBACKS, composition, pullback
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+from tinygrad_jp.calculus.elements import divide_or_zero
+from tinygrad_jp.core import PULLBACKS, Axis, pullback
+from tinygrad_jp.core.arrays import keepdims_shape, normalize_axes, reduced_size
+from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core.table import composition
 
 
 @pullback(np.sum)
 def d_sum(gy: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Every summand moves the sum by one: spread gy back over the summed axes."""
     if axis is not None and not keepdims:
-        gy = np.reshape(gy, kept(x.shape, axis))
+        gy = np.reshape(gy, keepdims_shape(x.shape, axis))
     return np.broadcast_to(gy, x.shape)
 
 
 @pullback(np.mean)
 def d_mean(gy: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Each of n elements moves the mean by 1/n."""
-    return d_sum(gy / count(x.shape, axis), y, x, axis, keepdims)
+    return d_sum(gy / reduced_size(x.shape, axis), y, x, axis, keepdims)
 
 
 @pullback(np.max)
 def d_max(gy: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Only what reaches the extreme moves it; where several do, they share alike."""
-    shape = kept(x.shape, axis)
-    hit = x == np.reshape(y, shape)
-    return np.reshape(gy, shape) * hit / hit.sum(axis=axis, keepdims=True, dtype=x.dtype)
+    shape = keepdims_shape(x.shape, axis)
+    hit = (x == np.reshape(y, shape)).astype(x.dtype)
+    return np.reshape(gy, shape) * hit / hit.sum(axis=axis, keepdims=True)
 
 
 PULLBACKS |= {np.min: d_max, np.amax: d_max, np.amin: d_max}
@@ -38,8 +37,8 @@ PULLBACKS |= {np.min: d_max, np.amax: d_max, np.amin: d_max}
 @pullback(np.var)
 def d_var(gy: Any, y: Any, x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Twice the deviation from the mean, over the degrees of freedom; that of the mean itself cancels out."""
-    gy = gy * (2 / (count(x.shape, axis) - ddof))
-    return np.reshape(gy, kept(x.shape, axis)) * (x - x.mean(axis=axis, keepdims=True))
+    gy = gy * (2 / (reduced_size(x.shape, axis) - ddof))
+    return np.reshape(gy, keepdims_shape(x.shape, axis)) * (x - x.mean(axis=axis, keepdims=True))
 
 
 @pullback(np.std)
@@ -58,15 +57,15 @@ def d_cumsum(gy: Any, y: Any, x: Any, axis: int | None = None) -> Any:
 @composition(np.prod)
 def prod(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """By halves: a tree of products, whose derivatives are right at zeros too."""
-    axes = normalized(axis, a.ndim)
+    axes = normalize_axes(axis, a.ndim)
     rest = [n for i, n in enumerate(a.shape) if i not in axes]
-    x = np.reshape(np.moveaxis(a, axes, range(len(axes))), (count(a.shape, axis), *rest))
+    x = np.reshape(np.moveaxis(a, axes, range(len(axes))), (reduced_size(a.shape, axis), *rest))
     while len(x) > 1:
         half = len(x) // 2
         pairs = x[:half] * x[half : 2 * half]
         x = np.concatenate([pairs, x[2 * half :]]) if len(x) % 2 else pairs
     y = x[0] if len(x) else np.sum(x, axis=0) + 1  # The product of nothing is 1.
-    return np.reshape(y, kept(a.shape, axis)) if keepdims else y
+    return np.reshape(y, keepdims_shape(a.shape, axis)) if keepdims else y
 
 
 @composition(np.average)
@@ -74,7 +73,7 @@ def average(a: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     if weights is None:
         return np.mean(a, axis=axis, keepdims=keepdims)
     if np.shape(weights) != np.shape(a):
-        axes = normalized(axis, np.ndim(a))
+        axes = normalize_axes(axis, np.ndim(a))
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])
     total = np.sum(np.broadcast_to(weights, np.shape(a)), axis=axis, keepdims=keepdims)
     return np.sum(a * weights, axis=axis, keepdims=keepdims) / total

@@ -1,34 +1,68 @@
-"""The engine."""
+"""The engine. To read it, begin with three files:
 
-from tinygrad_jp.core.settings import Config, no_grad, test_mode, using_config
+1. `variable.py`: what a `Variable` is, what a `Function` is, and how a call of NumPy links the two (`apply`).
+2. `backward.py`: the order of a graph, and the one loop that walks back through it.
+3. `table.py`: the table that the loop asks for derivatives. It is empty here; the room `calculus` fills it.
+
+What they stand on can wait: `operators.py` (what Python and NumPy call on a Variable), `kinds.py` (the kinds of
+arguments, and the methods of arrays), `arrays.py` (operations that NumPy lacks), `settings.py` (`no_grad` and the
+like), `errors.py` (what it says when something does not fit).
+
+Readers of the graph (pictures, traces, derivatives, the debugger) use what is listed here, and of a Function what its
+docstring names.
+"""
+
+import numpy as np
+
+from tinygrad_jp.core.arrays import Outputs, output
+from tinygrad_jp.core.backward import Observer, key_of, propagate, run_backward, toposort
+from tinygrad_jp.core.kinds import Array, ArrayLike, Axis, Shape
+from tinygrad_jp.core.settings import Config, keep_freed_memory, no_grad, test_mode, using_config
+from tinygrad_jp.core.table import PULLBACKS, pullback
 from tinygrad_jp.core.variable import (
     Function,
     Parameter,
-    Several,
     Variable,
     apply,
+    apply_inplace,
     as_variable,
-    gradients,
-    one_of,
-    overwrite,
+    next_sequence,
     primitive,
-    serial,
 )
 
 __all__ = [
+    "PULLBACKS",
+    "Array",
+    "ArrayLike",
+    "Axis",
     "Config",
     "Function",
+    "Observer",
+    "Outputs",
     "Parameter",
-    "Several",
+    "Shape",
     "Variable",
     "apply",
+    "apply_inplace",
+    "as_array",
     "as_variable",
-    "gradients",
+    "keep_freed_memory",
+    "key_of",
+    "next_sequence",
     "no_grad",
-    "one_of",
-    "overwrite",
+    "output",
     "primitive",
-    "serial",
+    "propagate",
+    "pullback",
+    "run_backward",
+    "setup_variable",
     "test_mode",
+    "toposort",
     "using_config",
 ]
+
+as_array = np.asarray
+
+
+def setup_variable() -> None:
+    """Does nothing: the operators of `Variable` are always there. DeZero's programs call it."""

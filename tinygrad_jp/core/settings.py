@@ -1,21 +1,26 @@
-"""Settings of the engine. Each belongs to the thread or the task that sets it."""
+"""Settings of the engine, each of the thread or the task that sets it; and one of the whole process."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-ENABLE_BACKPROP: ContextVar[Any] = ContextVar("enable_backprop", default=True)
-TRAIN: ContextVar[bool] = ContextVar("train", default=True)
+import numpy as np
 
-_SETTINGS: dict[str, ContextVar[Any]] = {"enable_backprop": ENABLE_BACKPROP, "train": TRAIN}
+ENABLE_BACKPROP: ContextVar[bool] = ContextVar("enable_backprop", default=True)
+TRAIN: ContextVar[bool] = ContextVar("train", default=True)
+OBSERVER: ContextVar[Any] = ContextVar("observer", default=None)
+"""The `Observer` that watches the engine in this thread or task, or None."""
+
+_SETTINGS: dict[str, ContextVar[bool]] = {"enable_backprop": ENABLE_BACKPROP, "train": TRAIN}
 
 
 class _Config:
-    """The settings in force where it is read: `Config.enable_backprop` and `Config.train`."""
+    """The settings in force at the place of the call: `Config.enable_backprop` and `Config.train`."""
 
     def __getattr__(self, name: str) -> bool:
-        return bool(_setting(name).get())  # `debug()` records with an object of its own.
+        return _setting(name).get()
 
     def __setattr__(self, name: str, value: bool) -> None:
         _setting(name).set(value)
@@ -24,7 +29,7 @@ class _Config:
 Config = _Config()
 
 
-def _setting(name: str) -> ContextVar[Any]:
+def _setting(name: str) -> ContextVar[bool]:
     if name not in _SETTINGS:
         raise AttributeError(f"no setting is named {name!r}; there are {', '.join(map(repr, _SETTINGS))}")
     return _SETTINGS[name]
@@ -62,7 +67,7 @@ def no_grad():  # type: ignore[no-untyped-def]
 
 
 def test_mode():  # type: ignore[no-untyped-def]
-    """Compute as a finished network does inside the `with` block: dropout lets everything pass.
+    """Compute as a trained network does inside the `with` block: dropout lets everything pass.
 
     >>> import tinygrad_jp.functions as F
     >>> with test_mode():
@@ -70,3 +75,20 @@ def test_mode():  # type: ignore[no-untyped-def]
     variable([1. 2.])
     """
     return using_config("train", False)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory of freed arrays, instead of returning it to the operating system.
+
+    Under glibc, arrays of 128 kB to 32 MB go back to the operating system when they are freed, and the next step of a
+    training loop pays for fetching their pages again: a third of its time in a small convolutional network. Freeing one
+    array of 31 MB raises that limit for the whole process, as in any program that frees a large array. The array is
+    never touched, so this takes microseconds and no memory; the process may keep some 30 MB more later on.
+
+    `import tinygrad_jp` does this, unless the environment variable `TINYGRAD_JP_KEEP_MEMORY` is 0.
+    """
+    np.empty(31 << 20, np.uint8)
+
+
+if os.environ.get("TINYGRAD_JP_KEEP_MEMORY") != "0":
+    keep_freed_memory()

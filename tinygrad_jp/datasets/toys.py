@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_jp.core.randomness import Rng, generator
 from tinygrad_jp.datasets.dataset import Dataset, Transform
+from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["SinCurve", "Spiral", "TwoMoons"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core.randomness import generator
 from tinygrad_jp.files.weights import about, read, write
 from tinygrad_jp.files.writing import Pathlike
+from tinygrad_jp.randomness import generator
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core.table import printable
 from tinygrad_jp.files.writing import Pathlike, write_whole
+from tinygrad_jp.formatting import printable
 
 __all__ = ["load_weights", "save_weights"]
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import Variable, apply, arrays, as_variable, overwrite, primitive
-from tinygrad_jp.core.arrays import Axis, kept
-from tinygrad_jp.core.table import PULLBACKS, pullback
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+from tinygrad_jp.core import PULLBACKS, Axis, Variable, apply, apply_inplace, as_variable, primitive, pullback
+from tinygrad_jp.core.arrays import keepdims_shape
+from tinygrad_jp.core.kinds import np
+from tinygrad_jp.functions import stable
 
 __all__ = ["elu", "gelu", "leaky_relu", "log_softmax", "logsumexp", "relu", "sigmoid", "silu", "softmax", "softplus"]
 
@@ -21,7 +20,7 @@ def sigmoid(x: Any) -> Variable:
     >>> sigmoid([-1000.0, 0.0, 1000.0])
     variable([0.  0.5 1. ])
     """
-    return apply(arrays.sigmoid, x)
+    return apply(stable.sigmoid, x)
 
 
 def relu(x: Any, inplace: bool = False) -> Variable:
@@ -33,7 +32,7 @@ def relu(x: Any, inplace: bool = False) -> Variable:
     >>> relu([-1.0, 0.0, 2.0])
     variable([0. 0. 2.])
     """
-    return overwrite(_relu, x) if inplace and isinstance(x, Variable) else apply(_relu, x)
+    return apply_inplace(_relu, x) if inplace and isinstance(x, Variable) else apply(_relu, x)
 
 
 def _relu(x: Any, out: Any = None) -> Any:
@@ -113,7 +112,7 @@ def softmax(x: Any, axis: int = -1) -> Variable:
     variable([[0.5 0.5]
               [1.  0. ]])
     """
-    return apply(arrays.softmax, x, axis=axis)
+    return apply(stable.softmax, x, axis=axis)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Variable:
@@ -122,7 +121,7 @@ def log_softmax(x: Any, axis: int = -1) -> Variable:
     >>> log_softmax([1000.0, 0.0])
     variable([    0. -1000.])
     """
-    return apply(arrays.log_softmax, x, axis=axis)
+    return apply(stable.log_softmax, x, axis=axis)
 
 
 def logsumexp(x: Any, axis: Axis = -1, keepdims: bool = False) -> Variable:
@@ -131,21 +130,21 @@ def logsumexp(x: Any, axis: Axis = -1, keepdims: bool = False) -> Variable:
     >>> logsumexp([1e4, 1e4])
     variable(10000.69314718...)
     """
-    return apply(arrays.logsumexp, x, axis=axis, keepdims=keepdims)
+    return apply(stable.logsumexp, x, axis=axis, keepdims=keepdims)
 
 
 PULLBACKS |= {
-    arrays.sigmoid: lambda gy, y, x: gy * y * (1 - y),
+    stable.sigmoid: lambda gy, y, x: gy * y * (1 - y),
     _relu: lambda gy, y, x: gy * (y > 0),
     _normal: lambda gy, y, x: gy * (y * (1 - y)) * (x * x * (3 * _A * _B) + _B),
 }
 
 
-array_softmax = primitive(arrays.softmax)
+array_softmax = primitive(stable.softmax)
 """What `softmax` is within rules: on arrays it returns arrays."""
 
 
-@pullback(arrays.softmax)
+@pullback(stable.softmax)
 def d_softmax(gy: Any, y: Any, x: Any, axis: int = -1) -> Any:
     return softmax_gradient(gy, y, axis=axis)
 
@@ -166,13 +165,13 @@ PULLBACKS[softmax_gradient.primitive] = (  # type: ignore[attr-defined]
 )
 
 
-@pullback(arrays.log_softmax)
+@pullback(stable.log_softmax)
 def d_log_softmax(gy: Any, y: Any, x: Any, axis: int = -1) -> Any:
     return gy - np.exp(y) * gy.sum(axis=axis, keepdims=True)
 
 
-@pullback(arrays.logsumexp)
+@pullback(stable.logsumexp)
 def d_logsumexp(gy: Any, y: Any, x: Any, axis: Axis = -1, keepdims: bool = False) -> Any:
     """The softmax, eˣ⁻ʸ; zeros where all x are −∞."""
-    gy, y = (np.reshape(a, kept(x.shape, axis)) for a in (gy, y))
+    gy, y = (np.reshape(a, keepdims_shape(x.shape, axis)) for a in (gy, y))
     return gy * np.exp(x - np.maximum(y, np.finfo(x.dtype).min))

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import Several, Variable, apply, arrays, as_variable, one_of
+from tinygrad_jp.core import PULLBACKS, Outputs, Variable, apply, as_variable, output, pullback
 from tinygrad_jp.core.arrays import sum_to
-from tinygrad_jp.core.table import PULLBACKS, Together, pullback
+from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core.table import Joint
+from tinygrad_jp.functions import stable
 from tinygrad_jp.functions.activations import softmax_gradient
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
 
 __all__ = ["attention_weights", "join_heads", "scaled_dot_product_attention", "split_heads"]
 
@@ -73,7 +73,7 @@ def _attention_weights(q: Any, k: Any, mask: Any = None) -> Any:
     scores = np.matmul(q * (1 / math.sqrt(q.shape[-1])), np.swapaxes(k, -1, -2))
     if mask is not None:
         np.copyto(scores, -np.inf, where=~mask)
-    return arrays.softmax(scores)
+    return stable.softmax(scores)
 
 
 def d_attention_weights(gy: Any, y: Any, q: Any, k: Any, *, mask: Any = None) -> Any:
@@ -82,7 +82,7 @@ def d_attention_weights(gy: Any, y: Any, q: Any, k: Any, *, mask: Any = None) ->
     return sum_to(gs @ k, q.shape), sum_to(np.swapaxes(gs, -1, -2) @ q, k.shape)
 
 
-PULLBACKS[_attention_weights] = Together(d_attention_weights)
+PULLBACKS[_attention_weights] = Joint(d_attention_weights)
 
 
 def split_heads(x: Any, n_heads: int, parts: int = 1) -> tuple[Variable, ...]:
@@ -97,12 +97,12 @@ def split_heads(x: Any, n_heads: int, parts: int = 1) -> tuple[Variable, ...]:
             f"split_heads: expected x (N, T, D) with a D that {parts} parts of {n_heads} heads divide, got {shape}"
         )
     ys = apply(_split_heads, x, n_heads=n_heads, parts=parts)
-    return tuple(apply(one_of, ys, i, parts) for i in range(parts))
+    return tuple(apply(output, ys, i, parts) for i in range(parts))
 
 
 def _split_heads(x: Any, n_heads: int, parts: int) -> Any:
     N, T, _ = x.shape
-    return Several(x.reshape(N, T, parts, n_heads, -1).transpose(2, 0, 3, 1, 4))
+    return Outputs(x.reshape(N, T, parts, n_heads, -1).transpose(2, 0, 3, 1, 4))
 
 
 @pullback(_split_heads)

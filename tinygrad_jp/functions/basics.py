@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import Variable, apply, arrays, as_variable
-from tinygrad_jp.core.arrays import Axis, Shape, sum_rows
-from tinygrad_jp.core.table import PULLBACKS, UNSEEN
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+from tinygrad_jp.core import PULLBACKS, Axis, Shape, Variable, apply, arrays, as_variable
+from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core.table import OUTPUT_UNUSED
+from tinygrad_jp.functions.stable import sum_rows
 
 __all__ = [
     "average",
@@ -177,7 +176,19 @@ def one_hot(t: Any, n: int, dtype: Any = np.float32) -> Variable:
     t = numpy.asarray(t.data if isinstance(t, Variable) else t)
     if t.dtype.kind not in "iu" or (t.size and not 0 <= t.min() <= t.max() < n):
         raise ValueError(f"one_hot: expected integer labels from 0 to {n - 1}, got {t.dtype} {t.min()} to {t.max()}")
-    return Variable(arrays.one_hot(t, n, dtype))
+    return Variable(one_hot_rows(t, n, dtype))
+
+
+def one_hot_rows(t: Any, n: int, dtype: Any = np.float32) -> Any:
+    """Rows of zeros with a one at each label: shape `(*t.shape, n)`.
+
+    >>> one_hot_rows(np.array([2, 0]), 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    y = np.zeros((t.size, n), dtype)
+    y[np.arange(t.size), t.ravel()] = 1
+    return y.reshape(*t.shape, n)
 
 
 def matmul(x: Any, W: Any) -> Variable:
@@ -217,4 +228,4 @@ PULLBACKS[_linear] = (
     lambda gy, y, x, W, b: np.dot(x.T, gy),  # No method of x, which may be an array where gy is a Variable.
     lambda gy, y, x, W, b: sum_rows(gy),
 )
-UNSEEN.add(_linear)
+OUTPUT_UNUSED.add(_linear)

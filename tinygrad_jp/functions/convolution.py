@@ -10,13 +10,11 @@ import operator
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numpy
 from numpy.lib.stride_tricks import as_strided
 
-from tinygrad_jp.core import Variable, apply, primitive
-from tinygrad_jp.core.table import PULLBACKS, UNSEEN
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+from tinygrad_jp.core import PULLBACKS, Variable, apply, primitive
+from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core.table import OUTPUT_UNUSED
 
 __all__ = ["average_pooling", "col2im", "conv2d", "deconv2d", "im2col", "pooling"]
 
@@ -253,7 +251,7 @@ PULLBACKS |= {
         lambda gW, W, x, gy, window, groups: conv(x, gW, None, window=window, groups=groups),
     ),
 }
-UNSEEN.add(_conv2d)
+OUTPUT_UNUSED.add(_conv2d)
 
 
 def _laid(x: Any) -> Any:

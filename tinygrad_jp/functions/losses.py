@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import Variable, apply, arrays, as_variable
-from tinygrad_jp.core.arrays import one_hot
-from tinygrad_jp.core.table import PULLBACKS, pullback
+from tinygrad_jp.core import PULLBACKS, Variable, apply, as_variable, pullback
+from tinygrad_jp.core.kinds import np
+from tinygrad_jp.functions import stable
 from tinygrad_jp.functions.activations import array_softmax
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+from tinygrad_jp.functions.basics import one_hot_rows
 
 __all__ = [
     "accuracy",
@@ -97,19 +96,19 @@ def softmax_cross_entropy(x: Any, t: Any, *, ignore_label: int | None = None, la
     _check_range("softmax_cross_entropy", t, x.shape[-1])
     loss = apply(_softmax_cross_entropy, x, t)
     if label_smoothing:
-        log_p = apply(arrays.log_softmax, x)
+        log_p = apply(stable.log_softmax, x)
         loss = (1 - label_smoothing) * loss - (label_smoothing / max(log_p.size, 1)) * log_p.sum()
     return loss
 
 
 def _softmax_cross_entropy(x: Any, t: Any) -> Any:
-    return -arrays.log_softmax(x)[numpy.arange(len(t)), t].sum() / max(len(t), 1)
+    return -stable.log_softmax(x)[numpy.arange(len(t)), t].sum() / max(len(t), 1)
 
 
 @pullback(_softmax_cross_entropy)
 def d_softmax_cross_entropy(gy: Any, y: Any, x: Any, t: Any) -> Any:
     """What softmax says, less what is right, over the number of rows."""
-    return (array_softmax(x) - one_hot(t, x.shape[-1], x.dtype)) * (gy / max(len(t), 1))
+    return (array_softmax(x) - one_hot_rows(t, x.shape[-1], x.dtype)) * (gy / max(len(t), 1))
 
 
 def sigmoid_cross_entropy(x: Any, t: Any) -> Variable:

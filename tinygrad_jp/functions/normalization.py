@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import Variable, apply, as_variable
-from tinygrad_jp.core.arrays import Axis, sum_rows
-from tinygrad_jp.core.randomness import Rng, generator
+from tinygrad_jp.core import PULLBACKS, Axis, Variable, apply, as_variable, pullback
+from tinygrad_jp.core.kinds import np
 from tinygrad_jp.core.settings import TRAIN
-from tinygrad_jp.core.table import PULLBACKS, Together, pullback
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+from tinygrad_jp.core.table import Joint
+from tinygrad_jp.functions.stable import sum_rows
+from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["batch_norm", "dropout", "group_norm", "layer_norm"]
 
@@ -91,7 +90,7 @@ def d_layer_norm(gy: Any, y: Any, x: Any, gamma: Any, beta: Any, *, eps: float) 
     return gx, sum_rows(gy * z), sum_rows(gy)
 
 
-PULLBACKS[_layer_norm] = Together(d_layer_norm)
+PULLBACKS[_layer_norm] = Joint(d_layer_norm)
 
 
 def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, *, eps: float = 1e-5) -> Variable:

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import primitive
-from tinygrad_jp.core.table import PULLBACKS, Together
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+from tinygrad_jp.core import PULLBACKS, primitive
+from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core.table import Joint
 
 
 @primitive
@@ -152,7 +151,7 @@ def _gru_gates(z: Any, u: Any, b: Any) -> Any:
     return r, _sigmoid(zk + uk), np.tanh(zn + r * s), s
 
 
-PULLBACKS |= {rnn.primitive: Together(d_rnn), lstm.primitive: Together(d_lstm), gru.primitive: Together(d_gru)}  # type: ignore[attr-defined]
+PULLBACKS |= {rnn.primitive: Joint(d_rnn), lstm.primitive: Joint(d_lstm), gru.primitive: Joint(d_gru)}  # type: ignore[attr-defined]
 
 
 def _before(first: Any, states: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_jp.core import Parameter, Variable
-from tinygrad_jp.core.arrays import is_let_go
+from tinygrad_jp.core.arrays import is_released
 from tinygrad_jp.graph.structure import Node, Picture, Scope, common
 from tinygrad_jp.graph.words import STEPS, digits, finite, norm, numbers, odd_function, step, step_name, word
 
@@ -121,7 +121,7 @@ class Text:
             name = self.clusters.setdefault(scope, f"cluster_{len(self.clusters)}")
             self.lines.append(f"subgraph {name} {{")
             if new:
-                self.lines.append(f'graph [id={name}, label="{shown(*self._cluster(scope))}", {_frame(scope)}]')
+                self.lines.append(f'graph [id={name}, label="{dot_quoted(*self._cluster(scope))}", {_frame(scope)}]')
         self.open = path
         if not path:
             self.lines += self.later
@@ -138,7 +138,7 @@ class Text:
         if odd:
             look += _ODD.format("lightblue" if node.kind == "f" else "orange")
         self._enter(node.path)
-        self.lines.append(f'{node.id} [label="{shown(*lines, *(f"⚠ {text}" for text in odd))}", {look}]')
+        self.lines.append(f'{node.id} [label="{dot_quoted(*lines, *(f"⚠ {text}" for text in odd))}", {look}]')
 
     def _edge(self, source: Node, target: Node, back: bool) -> None:
         """An edge, in the colour of the gradient of the Variable at one of its ends; the id of a twin is counted."""
@@ -176,7 +176,7 @@ class Text:
             lines.append(f"{x.shape} {x.dtype}" + (f" × {len(more) + 1:,}" if more else ""))
         odd = []
         if self.options.values:
-            values = [x._data for x in node.things if not is_let_go(x._data)]
+            values = [x._data for x in node.things if not is_released(x._data)]
             lines += self._numbers(values) if values else [self._say("let go")]
             odd += [] if finite(values) else [self._say("not finite")]
         gradients = [x.grad._data for x in node.things if x.grad is not None]
@@ -228,7 +228,7 @@ class Text:
             return
         titles = [self.titles.of(p) for p in self.titles.unused]
         lines = titles[:5] + ([self._say("more", len(titles) - 5)] if titles[5:] else [])
-        text = shown(*lines, f"⚠ {self._say('no path')}")
+        text = dot_quoted(*lines, f"⚠ {self._say('no path')}")
         self.lines.append(f'p{len(self.picture.nodes)} [label="{text}", {_LOOKS["p"]}{_ODD.format("orange")}]')
 
     def _legend(self) -> None:
@@ -266,7 +266,7 @@ def _frame(scope: Scope) -> str:
     return 'style={}, color="{}", penwidth={}'.format(*style)
 
 
-def shown(*lines: str) -> str:
+def dot_quoted(*lines: str) -> str:
     """`lines` as they must stand between quotes in DOT to be seen as they are."""
     return r"\n".join(_UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", line).translate(_ESCAPES) for line in lines)
 

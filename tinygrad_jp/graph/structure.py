@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Function, Parameter, Several, Variable, one_of
-from tinygrad_jp.core.propagation import reachable
-from tinygrad_jp.core.table import PULLBACKS
+from tinygrad_jp.core import PULLBACKS, Function, Outputs, Parameter, Variable, output, toposort
 
 _SMALL, _READABLE, _MOST = 60, 80, 400
 _LONGEST_PERIOD = 64
@@ -41,7 +39,7 @@ class Outline:
 
     def __init__(self, y: Variable) -> None:
         self.y = y
-        self.functions = reachable(y.creator)[::-1] if y.creator is not None else []
+        self.functions = toposort(y.creator)[::-1] if y.creator is not None else []
         self.at = {f: i for i, f in enumerate(self.functions)}
         self.known: dict[Any, int] = {}
         self.tokens = [self._number(self._kind(i, f)) for i, f in enumerate(self.functions)]
@@ -64,7 +62,7 @@ class Outline:
             while tag is not None:
                 layer, start, tag = tag
                 calls[start] = layer, i + 1
-        numbers = [f.number for f in self.functions]
+        numbers = [f.sequence for f in self.functions]
         scopes = [Scope(0, len(numbers))]
         inside = scopes[:]
         for start in sorted(calls):
@@ -168,7 +166,7 @@ class Picture:
     def whole(self) -> int:
         """How many nodes it takes to draw everything, constants apart."""
         leaves = sum(x.creator is None for x in self.stands)
-        return leaves + sum((f.func is not one_of) + (not isinstance(f.y, Several)) for f in self.functions)
+        return leaves + sum((f.func is not output) + (not isinstance(f.y, Outputs)) for f in self.functions)
 
     @property
     def folded(self) -> bool:
@@ -229,7 +227,7 @@ class Picture:
                 self.users[self.shown(x)].setdefault(self.unit(i), self.same[i])
         alike: dict[Any, list[Variable]] = defaultdict(list)
         for x, users in self.users.items():
-            if isinstance(x._data, Several):
+            if isinstance(x._data, Outputs):
                 continue
             maker = None if x.creator is None else self.unit(self.outline.at[x.creator])
             if all(isinstance(unit, Scope) for unit in (*users, *([maker] if maker else ()))):
@@ -259,9 +257,9 @@ class Picture:
     def _add(self, i: int) -> None:
         """Add the Function `i` between what flows into it and what it returned, or the edges that its twin lacks."""
         f, unit = self.functions[i], self.unit(i)
-        sources = [(x, k) for k, x in flowing(f)] if f.func is not one_of or isinstance(unit, Scope) else []
+        sources = [(x, k) for k, x in flowing(f)] if f.func is not output or isinstance(unit, Scope) else []
         drawn = [self._source(x, i, k) for x, k in sources]
-        if f.func is one_of and not isinstance(unit, Scope):  # It comes straight out of the Function that has several.
+        if f.func is output and not isinstance(unit, Scope):  # It comes straight out of the Function that has several.
             maker = self.outline.at.get(f.variables[0].creator)  # None, where that was cut off.
             target = self.nodes.get(self.unit(maker)) if maker is not None and unit is f else None
         else:
@@ -270,7 +268,7 @@ class Picture:
         for source, back in filter(None, drawn):
             self._edge(source, target, back, fresh)
         x = self._output(i)
-        if target and not isinstance(f.y, Several) and not self.hidden(x):
+        if target and not isinstance(f.y, Outputs) and not self.hidden(x):
             self._edge(target, self.node(x), False, False)
 
     def _source(self, x: Any, i: int, k: int) -> tuple[Node, bool] | None:
@@ -285,7 +283,7 @@ class Picture:
             return self.node(shown), False
         j = self.outline.at[x.creator]
         inside = isinstance(unit, Scope) and self.unit(j) is unit
-        if (inside and (not unit.count or i - r == j - self.same[j])) or isinstance(self.functions[j].y, Several):
+        if (inside and (not unit.count or i - r == j - self.same[j])) or isinstance(self.functions[j].y, Outputs):
             return None
         return self.node(shown), inside or self.same[j] >= r
 

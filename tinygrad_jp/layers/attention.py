@@ -6,12 +6,12 @@ import numpy as np
 
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Parameter, Variable, as_variable
-from tinygrad_jp.core.randomness import Rng, generator
 from tinygrad_jp.functions.attention import checked_mask
 from tinygrad_jp.layers.initializers import Initializer
 from tinygrad_jp.layers.layer import Layer
 from tinygrad_jp.layers.linear import Linear
 from tinygrad_jp.layers.normalization import LayerNorm
+from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["MultiHeadAttention", "TransformerBlock"]
 

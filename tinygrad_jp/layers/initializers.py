@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_jp.core.randomness import Rng, generator
+from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["INITIALIZERS", "Initializer", "fans", "initialize", "normal", "orthogonal"]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Parameter, Variable, serial
-from tinygrad_jp.core.table import printable
+from tinygrad_jp.core import Parameter, Variable, next_sequence
 from tinygrad_jp.files import Pathlike, load_weights, save_weights
+from tinygrad_jp.formatting import printable
 
 __all__ = ["Buffer", "Layer"]
 
@@ -42,11 +42,11 @@ class Layer:
     __slots__ = ("__dict__", "__weakref__", "_known")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        start = serial()
+        start = next_sequence()
         y = self.forward(*inputs, **options)
         for output in y if isinstance(y, tuple) else (y,):
             # What pictures need: all that was recorded since `start` was recorded inside this layer.
-            if isinstance(output, Variable) and (f := output.creator) is not None and f.number > start:
+            if isinstance(output, Variable) and (f := output.creator) is not None and f.sequence > start:
                 f.layer = (self, start, f.layer)
         return y
 
@@ -59,11 +59,11 @@ class Layer:
             )
         object.__setattr__(self, name, value)
         if _kinds[type(value)] or _kinds[type(before)]:
-            _changes[0] = serial()
+            _changes[0] = next_sequence()
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
-        _changes[0] = serial()
+        _changes[0] = next_sequence()
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self)

@@ -6,9 +6,9 @@ import numpy as np
 
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Parameter, Variable
-from tinygrad_jp.core.randomness import Rng
 from tinygrad_jp.layers.initializers import Initializer, initialize
 from tinygrad_jp.layers.layer import Layer
+from tinygrad_jp.randomness import Rng
 
 __all__ = ["Dropout", "EmbedID", "Linear"]
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Parameter, Variable
-from tinygrad_jp.core.randomness import Rng, generator
 from tinygrad_jp.functions import recurrent
 from tinygrad_jp.layers.initializers import Initializer, initialize
 from tinygrad_jp.layers.layer import Layer
+from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["GRU", "LSTM", "RNN"]
 

@@ -7,11 +7,10 @@ import numpy as np
 
 from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
-from tinygrad_jp.core import Variable
-from tinygrad_jp.core.randomness import Rng, generator
-from tinygrad_jp.core.settings import using_config
+from tinygrad_jp.core import Variable, using_config
 from tinygrad_jp.layers.initializers import normal
 from tinygrad_jp.models.model import Model
+from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["GPT"]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core.randomness import Rng, generator
 from tinygrad_jp.models.model import Model
+from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["ImageModel"]
 

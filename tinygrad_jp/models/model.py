@@ -7,9 +7,9 @@ from typing import Any
 from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
 from tinygrad_jp.core import Variable
-from tinygrad_jp.core.randomness import Rng, generator
 from tinygrad_jp.graph import plot_dot_graph
 from tinygrad_jp.layers.initializers import Initializer
+from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["MLP", "Model", "Sequential"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
 from tinygrad_jp.core import Variable
-from tinygrad_jp.core.randomness import Rng
 from tinygrad_jp.models.images import ImageModel
+from tinygrad_jp.randomness import Rng
 
 __all__ = ["ResNet", "ResNet18", "ResNet50", "ResNet101", "ResNet152"]
 

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-import numpy
-
 from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
 from tinygrad_jp.core import Variable
-from tinygrad_jp.core.randomness import Rng
+from tinygrad_jp.core.kinds import np
 from tinygrad_jp.models.images import ImageModel
-
-np: Any = numpy  # On Variables, NumPy's functions return Variables: its own type hints do not know.
+from tinygrad_jp.randomness import Rng
 
 __all__ = ["SqueezeNet"]
 

@@ -3,8 +3,8 @@
 import functools
 from typing import Any
 
-from tinygrad_jp.core.settings import using_config
-from tinygrad_jp.core.table import printable
+from tinygrad_jp.core import using_config
+from tinygrad_jp.formatting import printable
 from tinygrad_jp.layers import Layer
 
 __all__ = ["summary"]

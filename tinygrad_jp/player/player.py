@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_jp.core import Variable
+from tinygrad_jp.formatting import escape, summary_of
 from tinygrad_jp.player.story import MOST_INPUTS, UNSHOWABLE, Story
 from tinygrad_jp.player.words import word
-from tinygrad_jp.symbols import escape, shown
 
 MOST_LINES = 3000  # Of the text for browsers without scripts.
 _UNSAFE = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
@@ -63,7 +63,9 @@ def _plain(trace: Any) -> str:
     lang, lines = trace.lang, trace.explain().splitlines()
     more = [word(lang, "more", len(lines) - MOST_LINES)] if len(lines) > MOST_LINES else []
     leaves = [(x, label) for x, label in trace.labels.items() if isinstance(x, Variable)]
-    cells = [(label, shown(x._data), "–" if (g := trace.grad(x)) is None else shown(g)) for x, label in leaves]
+    cells = [
+        (label, summary_of(x._data), "–" if (g := trace.grad(x)) is None else summary_of(g)) for x, label in leaves
+    ]
     rows = [tuple(word(lang, key) for key in ("name", "value", "gradient")), *cells[:MOST_INPUTS]]
     table = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
     text = escape("\n".join([*lines[:MOST_LINES], *more]))

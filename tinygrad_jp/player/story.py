@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core import Function, Variable
-from tinygrad_jp.core.arrays import is_let_go
-from tinygrad_jp.graph.dot import Options, Text, Titles, short
-from tinygrad_jp.graph.dot import shown as quoted
+from tinygrad_jp.core.arrays import is_released
+from tinygrad_jp.formatting import escape, number, summary_of
+from tinygrad_jp.graph.dot import Options, Text, Titles, dot_quoted, short
 from tinygrad_jp.graph.rendering import rendered
 from tinygrad_jp.graph.structure import Node, picture
 from tinygrad_jp.graph.words import numbers
 from tinygrad_jp.player.words import LANGUAGES, WORDS, word
-from tinygrad_jp.symbols import Symbol, escape, number, shown
+from tinygrad_jp.symbols import Symbol
 
 MOST_EVENTS = 2000
 MOST_NODES = 100  # Of a larger graph, layers are closed and repetitions drawn once.
@@ -78,11 +78,11 @@ class Story:
     def record(self, x: Any) -> Any:
         """Up to nine elements as nested lists of short numbers; else shape, mean and spread, and a small picture."""
         if isinstance(x, tuple):
-            return {"text": shown(x)}
+            return {"text": summary_of(x)}
         if np.size(x) <= 9:
             return _listed(x)
-        if is_let_go(x):
-            return {"text": shown(x)}
+        if is_released(x):
+            return {"text": summary_of(x)}
         with np.errstate(all="ignore"):
             mean, spread = number(np.mean(x, dtype=float)), number(np.std(x, dtype=float))
             return {"shape": str(np.shape(x)), "mean": mean, "spread": spread, "heat": heat_map(x, self.side)}
@@ -185,9 +185,9 @@ class Story:
             if m[1] not in nodes:
                 return m[0]
             x = nodes[m[1]]
-            title, rest = quoted(short(self.label(x))), m[2].removeprefix(quoted(titles.of(x)))
+            title, rest = dot_quoted(short(self.label(x))), m[2].removeprefix(dot_quoted(titles.of(x)))
             rest = rest if x.ndim else rest.replace(rf"\n() {x.dtype}", "", 1)
-            lines = [title + rest, *(quoted(line) for line in _lines(self.gradient(x)))]
+            lines = [title + rest, *(dot_quoted(line) for line in _lines(self.gradient(x)))]
             return f'{m[1]} [label="{_NEWLINE.join(lines)}"'
 
         text = _LABEL.sub(labelled, str(Text(drawn, names, Options(lang, grads=False))))

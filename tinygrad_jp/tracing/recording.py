@@ -1,19 +1,14 @@
-"""A backward pass, written down while it runs: the very loop of `backward()`, with a dictionary that keeps a diary."""
+"""A backward pass, written down while it runs: by an observer of the very loop of `backward()`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tinygrad_jp.core import Function, Parameter, Several, Variable, gradients
-from tinygrad_jp.core.propagation import fitted
-from tinygrad_jp.core.settings import using_config
-from tinygrad_jp.core.table import Together, printable
+from tinygrad_jp.core import Function, Observer, Outputs, Parameter, Variable, key_of, run_backward, using_config
+from tinygrad_jp.core.backward import conform
+from tinygrad_jp.core.table import Joint
+from tinygrad_jp.formatting import printable
 
 Key = Function | Variable  # What has a gradient: the result of a Function, or a leaf.
-
-
-def key_of(x: Variable) -> Key:
-    """What the gradient of `x` is kept under."""
-    return x if x.creator is None else x.creator
 
 
 class Event(NamedTuple):
@@ -33,21 +28,40 @@ class Event(NamedTuple):
     after: Any = None
 
 
+class _Diary(Observer):
+    """Writes down every step of a pass, and the gradients of all that takes part."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.grads: dict[Key, Any] = {}
+
+    def seeded(self, root: Any, gy: Any) -> None:
+        self.grads[key_of(root)] = gy
+        self.events.append(Event("seed", None, gy, -1, key_of(root), None, gy))
+
+    def entered(self, f: Any, gy: Any) -> None:
+        self.events.append(Event("backward", f, gy))
+
+    def passed(self, f: Any, i: int, key: Any, share: Any, before: Any, after: Any) -> None:
+        self.grads[key] = after
+        self.events.append(Event("accumulate", f, share, i, key, before, after))
+
+
 def record(y: Variable) -> tuple[list[Function], list[Event], dict[Key, Any]]:
     """The Functions behind `y` in the order of computation, every step of its backward pass, and all gradients."""
-    ledger = _Ledger()
+    diary = _Diary()
     with using_config("enable_backprop", False):
-        order, _ = gradients(y, False, ledger)
-    return order[::-1], ledger.events, ledger.whole
+        order, _ = run_backward(y, observer=diary)
+    return order[::-1], diary.events, diary.grads
 
 
 def contribution(f: Function, edge: Any, gy: Any) -> Any:
     """What one edge of `f` hands on of the gradient gy."""
     _, pull, x = edge
     with using_config("enable_backprop", False):
-        joint = isinstance(f.pulls, Together)
-        g = pull(f.pull_all(gy, f.y, f.args), f.y) if joint else pull(gy, f.y, *f.args)
-        return g if isinstance(g, Several) else fitted(g, x._data, f)
+        joint = isinstance(f.pullbacks, Joint)
+        g = pull(f.joint_pullback(gy, f.y, f.args), f.y) if joint else pull(gy, f.y, *f.args)
+        return g if isinstance(g, Outputs) else conform(g, x._data, f)
 
 
 def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict[Key, str]:
@@ -86,50 +100,3 @@ def _paths(order: list[Function]) -> dict[int, str]:
         for path, p in layers[start].named_params().items():
             paths.setdefault(id(p), path)
     return paths
-
-
-class _Ledger(dict[Any, Any]):
-    """The gradients of a pass; and it writes down every access to them, which is all that a pass does."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.whole: dict[Any, Any] = {}
-        self.f: Function | None = None
-        self.xs: Iterator[Any] = iter(())
-
-    def pop(self, f: Function, default: Any = None) -> Any:
-        gy = super().pop(f, default)
-        if gy is not None:
-            self.whole[f], self.f, self.xs = gy, f, enumerate(f.xs)
-            self.events.append(Event("backward", f, gy))
-        return gy
-
-    def get(self, key: Any) -> Any:  # type: ignore[override]
-        sofar = super().get(key)
-        return None if sofar is None else _Sum(self, sofar)
-
-    def __setitem__(self, key: Any, after: Any) -> None:
-        value, before = after, None
-        if isinstance(after, tuple) and after and after[0] is _SUMMED:
-            _, before, value, after = after
-        super().__setitem__(key, after)
-        if isinstance(key, Variable):
-            self.whole[key] = after
-        if self.f is None:
-            self.events.append(Event("seed", None, after, -1, key, None, after))
-        else:
-            position = next(i for i, x in self.xs if x is not None and key_of(x) is key)
-            self.events.append(Event("accumulate", self.f, value, position, key, before, after))
-
-
-_SUMMED = object()
-
-
-class _Sum:
-    """What a gradient was so far; adding a share to it gives the share as well as the sum."""
-
-    def __init__(self, ledger: _Ledger, sofar: Any) -> None:
-        self.sofar = sofar
-
-    def __add__(self, g: Any) -> Any:
-        return _SUMMED, self.sofar, g, self.sofar + g

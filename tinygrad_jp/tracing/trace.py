@@ -23,13 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Function, Several, Variable
-from tinygrad_jp.core.table import Each, Together
+from tinygrad_jp.core import Function, Outputs, Variable, key_of
+from tinygrad_jp.core.table import Joint, Variadic
 from tinygrad_jp.files import write_whole
+from tinygrad_jp.formatting import summary_of
 from tinygrad_jp.graph.words import language
 from tinygrad_jp.player import framed, page
-from tinygrad_jp.symbols import Symbol, shown
-from tinygrad_jp.tracing.recording import Event, Key, contribution, key_of, labels, record
+from tinygrad_jp.symbols import Symbol
+from tinygrad_jp.tracing.recording import Event, Key, contribution, labels, record
 from tinygrad_jp.tracing.words import rule_in_words, word
 
 __all__ = ["Event", "Trace", "trace"]
@@ -82,7 +83,7 @@ class Trace:
         """What `f` computed, as a formula; None where it has several results."""
         args = [self._symbol(f, i, a, "") for i, a in enumerate(f.args)]
         func = type(f) if f.func is None else f.func
-        return None if isinstance(f.y, Several) else Symbol(f.y, "", func, args, f.kwargs)
+        return None if isinstance(f.y, Outputs) else Symbol(f.y, "", func, args, f.kwargs)
 
     def formula(self, event: Event) -> Symbol | None:
         """The rule of an accumulating `event`, as the formula that it computes: by running it on symbols.
@@ -90,7 +91,7 @@ class Trace:
         None where a rule does not run on symbols, or gives another value on them.
         """
         f = event.f
-        if f is None or isinstance(f.pulls, Together) or isinstance(f.y, Several):
+        if f is None or isinstance(f.pullbacks, Joint) or isinstance(f.y, Outputs):
             return None
         pull = next(pull for i, pull, _ in f.edges if i == event.position)
         names = list(inspect.signature(pull).parameters)[2:]
@@ -113,8 +114,8 @@ class Trace:
         """The rule of an accumulating `event` in one sentence."""
         lang = lang or self.lang
         assert event.f is not None
-        pulls = event.f.pulls
-        rule = pulls.rule if isinstance(pulls, Each) else pulls[event.position]
+        pullbacks = event.f.pullbacks
+        rule = pullbacks.rule if isinstance(pullbacks, Variadic) else pullbacks[event.position]
         written = (inspect.getdoc(rule) or "").partition("\n\n")[0].replace("\n", " ")
         return rule_in_words(event.f.func, lang) or written or word(lang, "its own rule", event.f.name)
 
@@ -142,14 +143,14 @@ class Trace:
             computed = self.computed(f)
             numbers = computed.text(numbers=True) if computed is not None else ""
             steps = [self._statement(f), *([numbers] if 0 < len(numbers) <= SHORT else [])]
-            yield f"{n:3}  {' = '.join([*steps, shown(f.y)])}"
+            yield f"{n:3}  {' = '.join([*steps, summary_of(f.y)])}"
 
     def _backward(self) -> Iterator[str]:
-        yield word(self.lang, "seed", self.labels[key_of(self.y)], shown(self.grads[key_of(self.y)]))
+        yield word(self.lang, "seed", self.labels[key_of(self.y)], summary_of(self.grads[key_of(self.y)]))
         number = {f: n for n, f in enumerate(self.order, 1)}
         for event in self.events:
             if event.kind == "backward" and event.f:
-                incoming = word(self.lang, "incoming", self._statement(event.f), shown(event.value))
+                incoming = word(self.lang, "incoming", self._statement(event.f), summary_of(event.value))
                 yield f"{number[event.f]:3}  {incoming}"
             elif event.kind == "accumulate":
                 yield from self._accumulate(event)
@@ -157,11 +158,11 @@ class Trace:
     def _accumulate(self, event: Event) -> Iterator[str]:
         label = self.labels[event.target]
         line = f"       {word(self.lang, 'to', label)}: {self._rule(event)}"
-        if event.before is None and (isinstance(event.value, Several) or np.size(event.value) > 1):
+        if event.before is None and (isinstance(event.value, Outputs) or np.size(event.value) > 1):
             yield line
             return
-        total = f"{shown(event.before)} + {shown(event.value)} = " if event.before is not None else ""
-        total = f"{word(self.lang, 'total', label)}: {total}{shown(event.after)}"
+        total = f"{summary_of(event.before)} + {summary_of(event.value)} = " if event.before is not None else ""
+        total = f"{word(self.lang, 'total', label)}: {total}{summary_of(event.after)}"
         yield from [f"{line:<41} {total}"] if len(line) < 42 else [line, f"{'':41} {total}"]
 
     def _held(self) -> Iterator[str]:
@@ -176,11 +177,11 @@ class Trace:
         formula = self.formula(event)
         text = formula.text() if formula is not None else ""
         if formula is None or len(text) > LONG:
-            return f"{self.words(event)} = {shown(event.value)}"
+            return f"{self.words(event)} = {summary_of(event.value)}"
         numbers = formula.text(numbers=True)
         steps = [text, numbers] if formula.func and len(numbers) <= SHORT and numbers != text else [text]
         summed = formula.shape != np.shape(event.value)
-        last = word(self.lang, "summed" if summed else "value", shown(event.value))
+        last = word(self.lang, "summed" if summed else "value", summary_of(event.value))
         return " = ".join(steps) + last
 
     def _paths(self, targets: tuple[Variable, ...]) -> Iterator[str]:
@@ -188,7 +189,7 @@ class Trace:
         for x in targets:
             key = key_of(x)
             if key not in self.labels:
-                raise ValueError(word(self.lang, "not here", shown(x._data)))
+                raise ValueError(word(self.lang, "not here", summary_of(x._data)))
             paths = list(islice(self._ways(key), MOST_PATHS + 1))
             yield word(
                 self.lang,
@@ -201,9 +202,9 @@ class Trace:
                 g = self.grads[path[0][0]]
                 for f, edge, to in path:
                     g = contribution(f, edge, g)
-                    yield f"       {word(self.lang, 'through', self._statement(f), self.labels[to], shown(g))}"
+                    yield f"       {word(self.lang, 'through', self._statement(f), self.labels[to], summary_of(g))}"
             if self.grads.get(key) is not None:
-                yield f"     {word(self.lang, 'total', self.labels[key])}: {shown(self.grads[key])}"
+                yield f"     {word(self.lang, 'total', self.labels[key])}: {summary_of(self.grads[key])}"
 
     def _ways(self, goal: Key) -> Iterator[list[tuple[Function, Any, Key]]]:
         """Every path from the output to `goal`, as the edges it takes; no step is tried that cannot lead there."""
@@ -276,8 +277,11 @@ class Trace:
         largest = float(np.abs(mine - g).max(initial=0))
         close = np.allclose(mine, g, rtol=1e-5 if g.dtype == np.float64 else 1e-3, atol=1e-8)
         verdict = "equal" if np.array_equal(mine, g) else "close" if close else "different"
-        numerical = word(self.lang, "numerical", shown(self.numerical(key))) if g.size <= 9 else ""
-        return close, f"{name}: {word(self.lang, verdict, shown(mine), shown(g), f'{largest:.3g}')}{numerical}"
+        numerical = word(self.lang, "numerical", summary_of(self.numerical(key))) if g.size <= 9 else ""
+        return (
+            close,
+            f"{name}: {word(self.lang, verdict, summary_of(mine), summary_of(g), f'{largest:.3g}')}{numerical}",
+        )
 
     def _parting(self, first: Event, mine: Any) -> str:
         """Where a gradient goes wrong: at its first share, or where the share comes from that it lacks."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core.table import plain_name
+from tinygrad_jp.core.errors import plain_name
 
 LANGUAGES = ("en", "ja")
 
@@ -101,7 +101,7 @@ NAMED: dict[str, tuple[str, str]] = {
     "log_softmax": ("The gradient, less the probabilities times its sum", "勾配から、その合計に確率を掛けたものを引きます"),
     "normal": ("The slope of Φ(x), by which gelu multiplies x", "GELU が x に掛ける Φ(x) の傾きです"),
     "astype": ("Another dtype: the gradient takes that of the input again", "dtype を変えただけなので、勾配を元の dtype に戻します"),
-    "one_of": ("One of several outputs: the gradient goes to its place among them", "いくつかある出力の1つです。勾配をその場所へ渡します"),
+    "output": ("One of several outputs: the gradient goes to its place among them", "いくつかある出力の1つです。勾配をその場所へ渡します"),
     "logabsdet": ("The slope of log |det x| is (x⁻¹)ᵀ", "log |det x| の傾きは (x⁻¹)ᵀ です"),
     "conv2d": ("A convolution: x gets gy laid down by the kernels, W what x and gy have in common, b the sum of gy", "畳み込み: x へは gy の転置畳み込み、W へは x と gy の相関、b へは gy の和を渡します"),
     "deconv2d": ("A transposed convolution: x gets the convolution of the gradient", "転置畳み込み: x へは勾配の畳み込みを渡します"),
@@ -124,7 +124,7 @@ JAPANESE: dict[str, str] = {
     "concatenate": "つなぎ目で切り分けます",
     "stack": "積み重ねを元に戻します",
     "pad": "余白を切り落とします",
-    "scatter": "置くことの随伴は、取り出すことです",
+    "scatter_add": "置くことの随伴は、取り出すことです",
     "logsumexp": "softmax、つまり eˣ⁻ʸ です。x がすべて −∞ のところでは 0 です",
     "layer_norm": "gy·gamma から、その平均と z に沿った成分を除き、標準偏差で割ったものです",
     "normalized": "gy から、その平均と y に沿った成分を除き、標準偏差 √(分散 + eps) で割ったものです",

@@ -1,0 +1,64 @@
+"""What the engine says when a call cannot be recorded, and how it names functions."""
+
+import functools
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def name_of(func: Any) -> str:
+    """What a user calls `func`: `np.sum`, `relu`."""
+    module = str(getattr(func, "__module__", None) or "numpy")
+    return f"{module.replace('numpy', 'np')}.{func.__name__}" if module.startswith("numpy") else plain_name(func)
+
+
+def plain_name(func: Any) -> str:
+    """The name of a function in a picture: `sum`, `relu`."""
+    return str(func.__name__).strip("_")
+
+
+def missing_rule_error(func: Any) -> TypeError:
+    """An error for a function that the table does not know."""
+    return TypeError(
+        f"{name_of(func)}: no rule differentiates it; where no gradient is needed call it on x.data, "
+        f"else enter its derivative with @tinygrad_jp.pullback({name_of(func)})"
+    )
+
+
+def shape_error(func: Any, args: Sequence[Any], error: ValueError) -> ValueError:
+    """NumPy's `error`, with the function, the shapes that do not fit and what would; the library's own as it is."""
+    if type(error) is not ValueError:
+        return error
+    shapes = " and ".join(str(np.shape(a)) for a in args if isinstance(a, np.ndarray | np.generic | float | int))
+    if func in (np.matmul, np.dot):
+        fit = "the last axis of the first must be as long as the last but one of the second; transpose or reshape one"
+    elif isinstance(func, np.ufunc) and "broadcast" in str(error):
+        fit = "aligned at their last axes, each two lengths must be equal or one of them 1; reshape one"
+    else:
+        return ValueError(f"{name_of(func)} of {shapes}: {error}")
+    return ValueError(f"{name_of(func)}: the shapes {shapes} do not fit: {fit}")
+
+
+def call_with_user_warning(ufunc: np.ufunc, args: Sequence[Any]) -> Any:
+    """`ufunc(*args)`, where NumPy's warning, of the logarithm of −1 for example, points at the user's line."""
+    modes = np.geterr()
+    if "warn" not in modes.values() or "call" in modes.values():
+        return ufunc(*args)
+    ours = {kind: "call" if mode == "warn" else mode for kind, mode in modes.items()}
+    with np.errstate(**ours, call=functools.partial(_warn_of_number, ufunc)):  # type: ignore[arg-type]
+        return ufunc(*args)
+
+
+def _warn_of_number(ufunc: np.ufunc, kind: str, flag: int) -> None:
+    warn_user(f"{kind} encountered in {ufunc.__name__}", RuntimeWarning)
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's program that is running, however deep in the library the cause was found."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("tinygrad_jp", "numpy"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

@@ -1,0 +1,110 @@
+"""The kinds of arguments, named once; and the methods that all kinds of arrays share."""
+
+import functools
+from collections.abc import Callable
+from types import EllipsisType
+from typing import Any, Self, TypeAlias
+
+import numpy
+from numpy.typing import ArrayLike as _NumpyArrayLike
+from numpy.typing import DTypeLike as DTypeLike
+
+np: Any = numpy  # On Variables NumPy's functions return Variables, which its own type hints do not know.
+
+Shape: TypeAlias = tuple[int, ...]
+Axis: TypeAlias = int | tuple[int, ...] | None
+Array: TypeAlias = Any
+"""What a rule is given, and returns: an array, or a Variable where the pass is recorded, or a Symbol."""
+Rule: TypeAlias = Callable[..., Array]
+"""From gy, y, the arguments and the settings of a function to the gradient of one argument, or of all."""
+
+
+def _method(func: Any) -> Callable[..., Any]:
+    """The method of an array that NumPy's `func` stands for."""
+    return functools.wraps(func)(lambda self, *args, **settings: func(self, *args, **settings))
+
+
+def _plain_method(func: Any) -> Callable[..., Any]:
+    """A method without a gradient, which gives a plain array."""
+    return functools.wraps(func)(lambda self, *args, **settings: func(self._data, *args, **settings))
+
+
+def _reduction(func: Any) -> Callable[..., Any]:
+    """A method that reduces an array. By position it takes what DeZero's methods take: axis, then keepdims."""
+
+    def reduced(self: Any, axis: Axis = None, keepdims: bool = False, **settings: Any) -> Any:
+        return func(self, axis=axis, keepdims=keepdims, **settings)
+
+    reduced.__name__, reduced.__doc__ = func.__name__, f"`np.{func.__name__}` of this array."
+    return reduced
+
+
+class ArrayMethods:
+    """The methods of arrays that people reach for, each by NumPy's function of the same name: `x.sum()`."""
+
+    __slots__ = ("_data",)
+
+    _data: Any
+    call: Any  # How a `@primitive` is applied to this kind of argument.
+
+    @property
+    def shape(self) -> Shape:
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        return self._data.size
+
+    @property
+    def dtype(self) -> numpy.dtype[Any]:
+        return self._data.dtype
+
+    @property
+    def nbytes(self) -> int:
+        return self._data.nbytes
+
+    @property
+    def T(self) -> Self:
+        return np.transpose(self)
+
+    @property
+    def mT(self) -> Self:
+        return np.swapaxes(self, -1, -2)
+
+    def reshape(self, *shape: Any) -> Self:
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Self:
+        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    def ravel(self) -> Self:
+        return np.reshape(self, -1)
+
+    flatten = ravel
+
+    def copy(self) -> Self:
+        return np.positive(self)
+
+    def item(self) -> Any:
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        return self._data.tolist()
+
+    sum, mean, max, min, prod, var, std = map(_reduction, (np.sum, np.mean, np.max, np.min, np.prod, np.var, np.std))
+    swapaxes, squeeze, clip, dot, cumsum, sort = map(
+        _method, (np.swapaxes, np.squeeze, np.clip, np.dot, np.cumsum, np.sort)
+    )
+    repeat, take, diagonal, trace = map(_method, (np.repeat, np.take, np.diagonal, np.trace))
+    argmax, argmin, argsort, round = map(_plain_method, (np.argmax, np.argmin, np.argsort, np.round))
+    all, any = map(_plain_method, (np.all, np.any))
+
+
+ArrayLike: TypeAlias = _NumpyArrayLike | ArrayMethods
+"""What a user may give: an array, a number, nested lists of numbers, or a Variable."""
+Index: TypeAlias = int | slice | EllipsisType | ArrayLike | tuple[Any, ...] | None
+"""What may stand in square brackets."""

@@ -1,0 +1,150 @@
+"""What Python and NumPy call on a Variable: operators, comparisons, conversions, and NumPy's two protocols."""
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_jp.core.arrays import astype
+from tinygrad_jp.core.errors import missing_rule_error, shape_error
+from tinygrad_jp.core.kinds import ArrayLike, ArrayMethods, DTypeLike, Index
+from tinygrad_jp.core.table import COMPOSITIONS, NONDIFFERENTIABLE, PULLBACKS, bind
+
+NUMBERS = (float, int, np.ndarray, np.generic)
+CONSTANTS = (*NUMBERS, list, tuple)
+"""What may stand beside a Variable in an operation, and has no gradient."""
+NO_SETTINGS: dict[str, Any] = {}
+
+
+def plain(x: Any) -> Any:
+    """`x` with every Variable in it replaced by its data."""
+    if isinstance(x, Operators):
+        return x._data
+    if isinstance(x, list | tuple):
+        return type(x)([plain(e) for e in x])
+    if isinstance(x, dict):
+        return {key: plain(e) for key, e in x.items()}
+    return x
+
+
+def _infix(ufunc: np.ufunc, op: Callable[[Any, Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The two methods of a binary operator: with the Variable on its left, and on its right.
+
+    Python's operator computes, since on single numbers it is ten times as fast as the ufunc. The ufunc names the rule.
+    """
+
+    def left(self: "Operators", other: Any) -> Any:
+        a = self._data
+        if isinstance(other, Operators):
+            b = other._data
+        elif isinstance(other, NUMBERS):
+            b = other
+        else:
+            return self.call(ufunc, self, other) if isinstance(other, list | tuple) else NotImplemented
+        try:
+            y = op(a, b)
+        except ValueError as error:
+            raise shape_error(ufunc, (a, b), error) from None
+        return self.record(ufunc, None, NO_SETTINGS, (self, None if b is other else other), y, a, b)
+
+    def right(self: "Operators", other: Any) -> Any:
+        return self.call(ufunc, other, self) if isinstance(other, CONSTANTS) else NotImplemented
+
+    return left, right
+
+
+def _prefix(ufunc: np.ufunc) -> Callable[..., Any]:
+    """The method of an operator that stands before its Variable."""
+    return lambda self: self.call(ufunc, self)
+
+
+def _comparison(op: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """The method of a comparison, which gives a plain boolean array."""
+    return lambda self, other: op(self._data, plain(other))
+
+
+class Operators(ArrayMethods):
+    """The operators of a Variable.
+
+    They know how to call a function, and leave to the class of the Variable how that is recorded: `call(func, *args)`
+    calls and records it, `record(func, args, settings, xs, y)` records a result.
+    """
+
+    __slots__ = ()
+
+    record: Any
+
+    __add__, __radd__ = _infix(np.add, operator.add)
+    __sub__, __rsub__ = _infix(np.subtract, operator.sub)
+    __mul__, __rmul__ = _infix(np.multiply, operator.mul)
+    __truediv__, __rtruediv__ = _infix(np.divide, operator.truediv)
+    __pow__, __rpow__ = _infix(np.power, operator.pow)
+    __matmul__, __rmatmul__ = _infix(np.matmul, operator.matmul)
+    __neg__, __pos__, __abs__ = map(_prefix, (np.negative, np.positive, np.absolute))
+
+    __eq__, __ne__, __lt__ = map(_comparison, (operator.eq, operator.ne, operator.lt))
+    __le__, __gt__, __ge__ = map(_comparison, (operator.le, operator.gt, operator.ge))
+    __hash__ = object.__hash__
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        return self.call(astype, self, dtype=dtype)
+
+    def __getitem__(self, index: Index) -> Self:
+        return self.call(operator.getitem, self, plain(index))
+
+    def __setitem__(self, index: Index, value: ArrayLike) -> None:
+        raise TypeError(
+            "a Variable cannot be assigned into: its graph would not see it; change x.data, or build a new one"
+        )
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len() of unsized object: this Variable holds one number, not an array")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: ArrayLike) -> bool:
+        return bool(np.any(self._data == plain(value)))
+
+    # Conversion to Python's numbers
+
+    def __float__(self) -> float:
+        return float(self._data)
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    def __index__(self) -> int:
+        return operator.index(self._data)
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth of a Variable of shape {self.shape} is ambiguous; use .all() or .any()")
+        return bool(self._data)
+
+    # NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            raise TypeError(f"np.{ufunc.__name__}.{method} has no rule; use np.sum, np.max or the like")
+        if "out" in kwargs:
+            raise TypeError(f"np.{ufunc.__name__}: out= and a += v on an array a lose the graph; write a = a + v")
+        return self.__array_function__(ufunc, (), args, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if func in COMPOSITIONS:
+            return COMPOSITIONS[func](*args, **kwargs)
+        if func in PULLBACKS:
+            positional, settings = bind(func, args, kwargs)
+            return self.call(func, *positional, **settings)
+        if func in NONDIFFERENTIABLE:
+            return func(*plain(args), **plain(kwargs))
+        raise missing_rule_error(func)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TypeError(
+            "a Variable does not turn into an array silently, its graph would be lost; use .data, or np.stack of a list"
+        )
