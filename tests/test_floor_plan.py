@@ -42,6 +42,7 @@ ROOMS = {
     "player": ("the page that plays a backward pass", "core formatting graph symbols"),
     "formatting": ("numbers, arrays and names as text", "core"),
     "randomness": ("where random numbers come from: `seed`, and `rng=`", ""),
+    "memory": ("memory of freed arrays, kept for the arrays that follow", ""),
     "progress": ("a progress bar for any loop", ""),
 }
 USES = {room: uses.split() for room, (_, uses) in ROOMS.items()}

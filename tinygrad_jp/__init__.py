@@ -27,7 +27,6 @@ from tinygrad_jp.core import (
     Variable,
     apply,
     as_variable,
-    keep_freed_memory,
     no_grad,
     primitive,
     pullback,
@@ -40,6 +39,7 @@ from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and
 from tinygrad_jp.files import load_checkpoint, save_checkpoint
 from tinygrad_jp.graph import draw, get_dot_graph, plot_dot_graph
 from tinygrad_jp.layers import Layer, initializers
+from tinygrad_jp.memory import keep_freed_memory
 from tinygrad_jp.models import Model, summary
 from tinygrad_jp.optimizers import Optimizer
 from tinygrad_jp.progress import progress

@@ -17,7 +17,7 @@ import numpy as np
 from tinygrad_jp.core.arrays import Outputs, output
 from tinygrad_jp.core.backward import Observer, key_of, propagate, run_backward, toposort
 from tinygrad_jp.core.kinds import Array, ArrayLike, Axis, Shape
-from tinygrad_jp.core.settings import Config, keep_freed_memory, no_grad, test_mode, using_config
+from tinygrad_jp.core.settings import Config, no_grad, test_mode, using_config
 from tinygrad_jp.core.table import PULLBACKS, pullback
 from tinygrad_jp.core.variable import (
     Function,
@@ -46,7 +46,6 @@ __all__ = [
     "apply_inplace",
     "as_array",
     "as_variable",
-    "keep_freed_memory",
     "key_of",
     "next_sequence",
     "no_grad",

@@ -19,8 +19,8 @@ Rule: TypeAlias = Callable[..., Array]
 """From gy, y, the arguments and the settings of a function to the gradient of one argument, or of all."""
 
 
-def _method(func: Any) -> Callable[..., Any]:
-    """The method of an array that NumPy's `func` stands for."""
+def method(func: Any) -> Callable[..., Any]:
+    """The method of an array that calls NumPy's `func` on it."""
     return functools.wraps(func)(lambda self, *args, **settings: func(self, *args, **settings))
 
 
@@ -97,9 +97,9 @@ class ArrayMethods:
 
     sum, mean, max, min, prod, var, std = map(_reduction, (np.sum, np.mean, np.max, np.min, np.prod, np.var, np.std))
     swapaxes, squeeze, clip, dot, cumsum, sort = map(
-        _method, (np.swapaxes, np.squeeze, np.clip, np.dot, np.cumsum, np.sort)
+        method, (np.swapaxes, np.squeeze, np.clip, np.dot, np.cumsum, np.sort)
     )
-    repeat, take, diagonal, trace = map(_method, (np.repeat, np.take, np.diagonal, np.trace))
+    repeat, take, diagonal, trace = map(method, (np.repeat, np.take, np.diagonal, np.trace))
     argmax, argmin, argsort, round = map(_plain_method, (np.argmax, np.argmin, np.argsort, np.round))
     all, any = map(_plain_method, (np.all, np.any))
 

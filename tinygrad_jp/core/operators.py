@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_jp.core.arrays import astype
 from tinygrad_jp.core.errors import missing_rule_error, shape_error
-from tinygrad_jp.core.kinds import ArrayLike, ArrayMethods, DTypeLike, Index
+from tinygrad_jp.core.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, method
 from tinygrad_jp.core.table import COMPOSITIONS, NONDIFFERENTIABLE, PULLBACKS, bind
 
 NUMBERS = (float, int, np.ndarray, np.generic)
@@ -54,11 +54,6 @@ def _infix(ufunc: np.ufunc, op: Callable[[Any, Any], Any]) -> tuple[Callable[...
     return left, right
 
 
-def _prefix(ufunc: np.ufunc) -> Callable[..., Any]:
-    """The method of an operator that stands before its Variable."""
-    return lambda self: self.call(ufunc, self)
-
-
 def _comparison(op: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     """The method of a comparison, which gives a plain boolean array."""
     return lambda self, other: op(self._data, plain(other))
@@ -81,7 +76,7 @@ class Operators(ArrayMethods):
     __truediv__, __rtruediv__ = _infix(np.divide, operator.truediv)
     __pow__, __rpow__ = _infix(np.power, operator.pow)
     __matmul__, __rmatmul__ = _infix(np.matmul, operator.matmul)
-    __neg__, __pos__, __abs__ = map(_prefix, (np.negative, np.positive, np.absolute))
+    __neg__, __pos__, __abs__ = map(method, (np.negative, np.positive, np.absolute))
 
     __eq__, __ne__, __lt__ = map(_comparison, (operator.eq, operator.ne, operator.lt))
     __le__, __gt__, __ge__ = map(_comparison, (operator.le, operator.gt, operator.ge))

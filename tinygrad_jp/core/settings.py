@@ -1,12 +1,9 @@
-"""Settings of the engine, each of the thread or the task that sets it; and one of the whole process."""
+"""Settings of the engine. Each belongs to the thread or the task that sets it."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
-
-import numpy as np
 
 ENABLE_BACKPROP: ContextVar[bool] = ContextVar("enable_backprop", default=True)
 TRAIN: ContextVar[bool] = ContextVar("train", default=True)
@@ -75,20 +72,3 @@ def test_mode():  # type: ignore[no-untyped-def]
     variable([1. 2.])
     """
     return using_config("train", False)
-
-
-def keep_freed_memory() -> None:
-    """Let the C library keep the memory of freed arrays, instead of returning it to the operating system.
-
-    Under glibc, arrays of 128 kB to 32 MB go back to the operating system when they are freed, and the next step of a
-    training loop pays for fetching their pages again: a third of its time in a small convolutional network. Freeing one
-    array of 31 MB raises that limit for the whole process, as in any program that frees a large array. The array is
-    never touched, so this takes microseconds and no memory; the process may keep some 30 MB more later on.
-
-    `import tinygrad_jp` does this, unless the environment variable `TINYGRAD_JP_KEEP_MEMORY` is 0.
-    """
-    np.empty(31 << 20, np.uint8)
-
-
-if os.environ.get("TINYGRAD_JP_KEEP_MEMORY") != "0":
-    keep_freed_memory()

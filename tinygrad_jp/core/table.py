@@ -30,7 +30,7 @@ class Pullbacks(dict[Any, Any]):
 
 
 class Variadic:
-    """The pullbacks of a function of any number of similar arguments: one rule, given the argument's position first."""
+    """The pullbacks of a function of any number of like arguments: one rule, given the argument's position first."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Array, Axis, DTypeLike
+from tinygrad_jp.core import Array, Axis
+from tinygrad_jp.core.kinds import DTypeLike
 
 
 def sum_rows(x: Array) -> Array:
