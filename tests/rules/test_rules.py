@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from cases import CASES, ELSEWHERE, RULES, Case, spread
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_jp.functions as F
+from tests.cases import CASES, ELSEWHERE, RULES, Case, spread
 from tinygrad_jp import Variable, gradient_check
 from tinygrad_jp.functions import convolution
 

@@ -14,7 +14,7 @@ from tinygrad_jp import PULLBACKS, Optimizer, optimizers
 
 mpl = pytest.importorskip("matplotlib")
 pytest.importorskip("matplotlib.font_manager")  # Its first import may take long, and say so on stderr.
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 both = pytest.mark.parametrize("lang", ["en", "ja"])
 
 

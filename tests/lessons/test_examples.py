@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 needs_mnist = pytest.mark.skipif("TINYGRAD_JP_DATA" not in os.environ, reason="TINYGRAD_JP_DATA names no directory")
 
 
@@ -75,7 +75,7 @@ def test_mnist(tmp_path):
 
 
 def test_every_example_is_run():
-    texts = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].rglob("test_*.py")]
     tested = set(re.findall(r'run\("(\w+\.py)"', "\n".join(texts)))
     examples = [path for path in EXAMPLES.glob("*.py") if "def main(" in path.read_text(encoding="utf-8")]
     assert tested == {path.name for path in examples}

@@ -5,10 +5,10 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from cases import CASES
-from cases import RULES as TABLE
 
 import tinygrad_jp.functions as F
+from tests.cases import CASES
+from tests.cases import RULES as TABLE
 from tinygrad_jp import (
     Function,
     Parameter,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import PATH, Browser
 
 import tinygrad_jp as tg
 import tinygrad_jp.functions as F
+from tests.seeing.browser import PATH, Browser
 from tinygrad_jp import Function, Parameter, Variable, player, trace
 from tinygrad_jp.player import story
 from tinygrad_jp.player.words import LANGUAGES, WORDS

@@ -10,7 +10,7 @@ import pytest
 
 from tinygrad_jp import PULLBACKS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # A block of Python, and the block of text after it, if there is one: what it prints.
 BLOCKS = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.S)
 READMES = sorted(ROOT.glob("README*.md"))

@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-from cases import gru_step, lstm_step, rnn_step, steps
 
 import tinygrad_jp.layers as L
+from tests.cases import gru_step, lstm_step, rnn_step, steps
 from tinygrad_jp import Variable, gradient_check, no_grad, optimizers
 
 N, T, I, H = 3, 5, 4, 2
