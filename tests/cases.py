@@ -110,6 +110,8 @@ CASES: list[Case] = [
     *(unary(f, POSITIVE) for f in [np.reciprocal, np.sqrt, np.cbrt, np.log, np.log2, np.log10, np.log1p]),
     *(unary(f, UNIT) for f in [np.tan, np.arcsin, np.arccos, np.arctanh]),
     unary(np.arccosh, (1.3, 3.0)),
+    case("remainder", np.remainder, np.remainder, (2, 3), (3,), domain=POSITIVE),
+    case("remainder of a number", lambda x: 7.5 % x, np.remainder, (2, 3), domain=(0.8, 0.99)),
     *(c for f in [np.add, np.subtract, np.multiply, np.maximum, np.minimum, np.logaddexp] for c in binary(f)),
     *binary(np.divide, ANY, POSITIVE),
     *binary(np.power, POSITIVE, ANY),
@@ -148,25 +150,26 @@ CASES: list[Case] = [
          domain=POSITIVE),
     case("average weights of the last axis", lambda x, w: np.average(x, axis=-1, weights=w), np.multiply, (2, 3), (3,),
          domain=POSITIVE),
-    case("sort", np.sort, operator.getitem, (3, 4)),
-    case("sort axis", lambda x: np.sort(x, axis=0), operator.getitem, (3, 4)),
-    case("sort all", lambda x: np.sort(x, axis=None), operator.getitem, (3, 4)),
+    case("sort", np.sort, np.sort, (3, 4)),
+    case("sort axis", lambda x: np.sort(x, axis=0), np.sort, (3, 4)),
+    case("sort all", lambda x: np.sort(x, axis=None), np.sort, (3, 4)),
+    case("sort kind", lambda x: np.sort(x, kind="heapsort"), np.sort, (3, 4)),
     # Products
     *(
         case(f"matmul {a} {b}", np.matmul, np.matmul, a, b)
         for a, b in [((2, 3), (3, 4)), ((3,), (3, 4)), ((2, 3), (3,)), ((3,), (3,)), ((5, 2, 3), (3, 4))]
         + [((2, 3), (5, 3, 4)), ((5, 1, 2, 3), (2, 3, 4)), ((3,), (5, 3, 4)), ((5, 2, 3), (3,))]
     ),
-    case("dot", np.dot, np.matmul, (2, 3), (3, 4)),
-    case("dot of a number", np.dot, np.multiply, (), (3, 4)),
-    case("dot of many axes", np.dot, np.matmul, (2, 3), (4, 3, 2)),
-    case("vdot", np.vdot, np.matmul, (2, 3), (3, 2)),
-    case("inner", np.inner, np.matmul, (2, 3), (4, 3)),
-    case("inner of vectors", np.inner, np.matmul, (3,), (3,)),
-    case("inner with a number", np.inner, np.multiply, (), (2, 3)),
-    case("outer", np.outer, np.multiply, (2, 2), (3,)),
+    case("dot", np.dot, np.dot, (2, 3), (3, 4)),
+    case("dot of a number", np.dot, np.dot, (), (3, 4)),
+    case("dot of many axes", np.dot, np.dot, (2, 3), (4, 3, 2)),
+    case("vdot", np.vdot, np.vdot, (2, 3), (3, 2)),
+    case("inner", np.inner, np.inner, (2, 3), (4, 3)),
+    case("inner of vectors", np.inner, np.inner, (3,), (3,)),
+    case("inner with a number", np.inner, np.inner, (), (2, 3)),
+    case("outer", np.outer, np.outer, (2, 2), (3,)),
     *(
-        case(f"tensordot {axes}", lambda a, b, s=axes: np.tensordot(a, b, axes=s), np.matmul, a, b)
+        case(f"tensordot {axes}", lambda a, b, s=axes: np.tensordot(a, b, axes=s), np.tensordot, a, b)
         for a, b, axes in [((2, 3, 4), (3, 4, 5), 2), ((2, 3), (4,), 0), ((2, 3, 4), (4, 5, 2), ([0, 2], [2, 0]))]
         + [((2, 3), (5, 3), (-1, 1))]
     ),
@@ -186,28 +189,36 @@ CASES: list[Case] = [
     case("einsum with lists, implicit", lambda a, b: np.einsum(a, [..., 1], b, [1]), linear_algebra._einsum,
          (2, 3), (3,)),
     case("einsum of one Variable twice", lambda a: np.einsum("ij,kj->ik", a, a), linear_algebra._einsum, (2, 3)),
-    case("trace", np.trace, operator.getitem, (3, 4)),
-    case("trace of many", lambda x: np.trace(x, 1, 0, -1), operator.getitem, (3, 2, 4)),
-    case("diagonal", np.diagonal, operator.getitem, (3, 4)),
-    case("diagonal below", lambda x: np.diagonal(x, offset=-1, axis1=-1, axis2=0), operator.getitem, (3, 2, 4)),
+    case("trace", np.trace, np.diagonal, (3, 4)),
+    case("trace of many", lambda x: np.trace(x, 1, 0, -1), np.diagonal, (3, 2, 4)),
+    case("diagonal", np.diagonal, np.diagonal, (3, 4)),
+    case("diagonal below", lambda x: np.diagonal(x, offset=-1, axis1=-1, axis2=0), np.diagonal, (3, 2, 4)),
     case("inv", lambda x: np.linalg.inv(x + 9 * EYE), np.linalg.inv, (2, 3, 3)),
     case("solve", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (3, 3), (3, 2)),
     case("solve for a vector", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (3, 3), (3,)),
     case("solve many", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (2, 3, 3), (2, 3, 2)),
+    case("solve many for one", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (2, 3, 3), (3, 2)),
+    case("solve one for many", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (3, 3), (2, 3, 1)),
+    case("solve many for a vector", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (2, 3, 3), (3,)),
     case("det", lambda x: np.linalg.det(x + 2 * EYE), np.linalg.det, (2, 3, 3)),
     case("slogdet", lambda x: np.linalg.slogdet(x - 9 * EYE).logabsdet, linear_algebra._logabsdet, (2, 3, 3)),
+    case("cofactors", lambda x: linear_algebra.cofactors(x - 9 * EYE), linear_algebra.cofactors.primitive, (3, 3),
+         value=lambda x: np.linalg.det(x - 9 * EYE) * np.linalg.inv(x - 9 * EYE).T),
     *(
-        case(f"norm {s}", lambda x, s=s: np.linalg.norm(x, **s), linear_algebra._norm, shape)
+        case(f"norm {s}", lambda x, s=s: np.linalg.norm(x, **s), linear_algebra._vector_norm, shape)
         for shape, s in [
             ((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 1}), ((2, 3), {"keepdims": True}), ((2, 3), {"ord": "fro"}),
             ((2, 3), {"ord": 1}), ((2, 3), {"ord": np.inf, "keepdims": True}), ((2, 3, 2), {"ord": 1, "axis": (2, 0)}),
             ((4,), {"ord": 1}), ((4,), {"ord": 3}), ((4,), {"ord": np.inf}), ((4,), {"ord": -np.inf}),
-            ((2, 3), {"ord": 2, "axis": -1}),
+            ((2, 3), {"ord": 2, "axis": -1}), ((2, 3), {"ord": -1}), ((2, 3), {"ord": -np.inf}),
+            ((4,), {"ord": -2}), ((2, 3), {"ord": 0.5, "axis": 0}), ((2, 3), {"axis": (-1, 0)}),
         ]
     ),
     # Shapes
     case("reshape", lambda x: np.reshape(x, (3, -1)), np.reshape, (2, 3)),
-    case("ravel", np.ravel, np.reshape, (2, 3)),
+    case("ravel", np.ravel, np.ravel, (2, 3)),
+    case("ravel by columns", lambda x: np.ravel(x, order="F"), np.ravel, (2, 3)),
+    case("reshape by columns", lambda x: np.reshape(x, (3, 2), order="F"), np.reshape, (2, 3)),
     case("transpose", np.transpose, np.transpose, (2, 3, 4)),
     case("transpose axes", lambda x: np.transpose(x, (1, -1, 0)), np.transpose, (2, 3, 4)),
     case("swapaxes", lambda x: np.swapaxes(x, 0, -1), np.swapaxes, (2, 3, 4)),
@@ -218,27 +229,35 @@ CASES: list[Case] = [
     case("broadcast_to", lambda x: np.broadcast_to(x, (4, 2, 3)), np.broadcast_to, (2, 1)),
     case("concatenate", lambda *xs: np.concatenate(xs, axis=1), shapes._concatenate, (2, 3), (2, 1), (2, 2)),
     case("concatenate with a constant", lambda x: np.concatenate([x, MASK]), shapes._concatenate, (2, 3)),
+    case("concatenate all", lambda *xs: np.concatenate(xs, axis=None), shapes._concatenate, (2, 3), (2,)),
     case("stack", lambda *xs: np.stack(xs), shapes._stack, (2, 3), (2, 3)),
     case("stack last", lambda *xs: np.stack(xs, axis=-1), shapes._stack, (2, 3), (2, 3)),
     case("vstack", lambda *xs: np.vstack(xs), shapes._concatenate, (3,), (2, 3)),
     case("hstack", lambda *xs: np.hstack(xs), shapes._concatenate, (2, 1), (2, 3)),
     case("hstack of vectors", lambda *xs: np.hstack(xs), shapes._concatenate, (), (3,)),
-    case("tile", lambda x: np.tile(x, 3), np.broadcast_to, (2, 2)),
-    case("tile more", lambda x: np.tile(x, (2, 1, 3)), np.broadcast_to, (2, 2)),
-    case("tile fewer", lambda x: np.tile(x, (2,)), np.broadcast_to, (2, 1, 2)),
-    case("repeat", lambda x: np.repeat(x, 2), operator.getitem, (2, 3)),
-    case("repeat unevenly", lambda x: np.repeat(x, [1, 0, 3], axis=1), operator.getitem, (2, 3)),
+    case("tile", lambda x: np.tile(x, 3), np.tile, (2, 2)),
+    case("tile more", lambda x: np.tile(x, (2, 1, 3)), np.tile, (2, 2)),
+    case("tile fewer", lambda x: np.tile(x, (2,)), np.tile, (2, 1, 2)),
+    case("repeat", lambda x: np.repeat(x, 2), np.repeat, (2, 3)),
+    case("repeat unevenly", lambda x: np.repeat(x, [1, 0, 3], axis=1), np.repeat, (2, 3)),
     case("pad", lambda x: np.pad(x, ((1, 0), (2, 3))), np.pad, (2, 3)),
     case("pad alike", lambda x: np.pad(x, 1, constant_values=7.0), np.pad, (2, 3)),
+    *(
+        case(f"pad {mode}", lambda x, m=mode: np.pad(x, ((1, 0), (2, 4)), mode=m), np.pad, (3, 3))
+        for mode in ("edge", "reflect", "symmetric", "wrap")
+    ),
+    case("full_like", lambda x: np.full_like(x, x.sum()), np.broadcast_to, (3,)),
     case("flip", np.flip, np.flip, (2, 3)),
     case("flip axis", lambda x: np.flip(x, (1,)), np.flip, (2, 3)),
     case("roll", lambda x: np.roll(x, 2), np.roll, (2, 3)),
     case("roll axis", lambda x: np.roll(x, (1, -1), axis=(0, 1)), np.roll, (2, 3)),
     case("tril", np.tril, np.tril, (3, 4)),
     case("triu", lambda x: np.triu(x, k=1), np.triu, (2, 3, 3)),
-    case("take", lambda x: np.take(x, [[1, 5], [5, 0]]), operator.getitem, (2, 3)),
-    case("take along", lambda x: np.take(x, [2, 0, 0], axis=-1), operator.getitem, (2, 3)),
-    case("take_along_axis", lambda x: np.take_along_axis(x, np.array([[0], [2]]), axis=1), operator.getitem, (2, 3)),
+    case("take", lambda x: np.take(x, [[1, 5], [5, 0]]), np.take, (2, 3)),
+    case("take along", lambda x: np.take(x, [2, 0, 0], axis=-1), np.take, (2, 3)),
+    case("take wrapping around", lambda x: np.take(x, [[7, -1]], axis=1, mode="wrap"), np.take, (2, 3)),
+    case("take clipping", lambda x: np.take(x, [9, -9, 1], mode="clip"), np.take, (2, 3)),
+    case("take_along_axis", lambda x: np.take_along_axis(x, np.array([[0], [2]]), axis=1), np.take_along_axis, (2, 3)),
     case("split", lambda x: np.split(x, [1, 3], axis=1)[1], operator.getitem, (2, 4)),
     *(
         case(f"getitem {name}", lambda x, i=index: x[i], operator.getitem, (3, 4))
@@ -268,6 +287,11 @@ CASES: list[Case] = [
     case("linear without b", F.linear, basics._linear, (2, 3), (3, 4), value=lambda x, W: np.einsum("ni,io->no", x, W)),
     case("linear of sequences", F.linear, basics._linear, (2, 5, 3), (3, 4), (4,),
          value=lambda x, W, b: np.einsum("nti,io->nto", x, W) + b),
+    *(
+        case(f"linear of {x} with b {b}", F.linear, basics._linear, x, (3, 4), b,
+             value=lambda x, W, b: np.einsum("...i,io->...o", x, W) + b)
+        for x in [(2, 3), (3,), (2, 1, 3)] for b in [(), (1,), (1, 4), (2, 4), (2, 1)]
+    ),
     case("mean_squared_error", F.mean_squared_error, losses._mean_squared_error, (2, 3), (2, 3),
          value=lambda a, b: sum((p - q) ** 2 for p, q in zip(a.flat, b.flat, strict=True)) / 6),
     case("softmax_cross_entropy", lambda x: F.softmax_cross_entropy(x, LABELS), losses._softmax_cross_entropy, (4, 3),
@@ -291,12 +315,17 @@ CASES: list[Case] = [
          value=lambda p, q: np.mean(special.rel_entr(p, q).sum(-1))),
     case("mean_absolute_error", F.mean_absolute_error, np.absolute, (2, 3), (2, 3),
          value=lambda a, b: abs(a - b).mean()),
-    case("huber_loss", lambda a, b: F.huber_loss(a, b, 0.7), np.minimum, (2, 3), (2, 3),
+    case("huber_loss", lambda a, b: F.huber_loss(a, b, 0.7), np.clip, (2, 3), (2, 3),
          value=lambda a, b: special.huber(0.7, a - b).mean()),
     case("leaky_relu", F.leaky_relu, np.where, (2, 3), value=lambda x: np.where(x > 0, x, 0.2 * x)),
     case("elu", lambda x: F.elu(x, 1.5), np.expm1, (2, 3), value=lambda x: np.where(x > 0, x, 1.5 * (np.exp(x) - 1))),
     case("gelu", F.gelu, activations._normal, (2, 3),
          value=lambda x: x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))),
+    *(
+        case(f"gelu exact, {name}", lambda x: F.gelu(x, approximate=False), stable.normal, (2, 5), domain=domain,
+             value=lambda x: x * special.ndtr(x))
+        for name, domain in {"near 0": (-0.6, 0.6), "around": (-5.0, 5.0), "far": (-12.0, -6.0)}.items()
+    ),
     case("silu", F.silu, stable.sigmoid, (2, 3), value=lambda x: x * special.expit(x)),
     case("softplus", F.softplus, np.logaddexp, (2, 3), value=lambda x: np.log1p(np.exp(x))),
     case("logsumexp", F.logsumexp, stable.logsumexp, (2, 3), value=lambda x: special.logsumexp(x, axis=-1)),

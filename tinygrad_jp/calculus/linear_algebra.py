@@ -1,22 +1,22 @@
-"""The derivatives of linear algebra: products of all kinds, and what is solved, inverted and measured.
+"""Linear algebra: the derivatives of products of all kinds, and of what is solved, inverted and measured."""
 
-The rules are written like those of `calculus.py`, and stand in the same table.
-"""
-
+import operator
 from collections.abc import Sequence
 from string import ascii_letters
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_jp.calculus.elements import divide_or_zero
-from tinygrad_jp.core import PULLBACKS, Axis, apply, pullback
-from tinygrad_jp.core.arrays import sum_to
-from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core import PULLBACKS, Array, Axis, Variable, apply, as_variable, primitive, pullback
+from tinygrad_jp.core.arrays import normalize_axes, sum_to
 from tinygrad_jp.core.table import Variadic, composition
+from tinygrad_jp.kinds import np
 
 
-def d_matmul_a(gy: Any, y: Any, a: Any, b: Any) -> Any:
+def d_matmul_a(gy: Array, y: Array, a: Array, b: Array) -> Array:
+    """The gradient times bᵀ."""
     if b.ndim == 1:
         return np.expand_dims(gy, -1) * b
     if a.ndim == 1:
@@ -24,7 +24,8 @@ def d_matmul_a(gy: Any, y: Any, a: Any, b: Any) -> Any:
     return gy @ b.swapaxes(-1, -2)
 
 
-def d_matmul_b(gy: Any, y: Any, a: Any, b: Any) -> Any:
+def d_matmul_b(gy: Array, y: Array, a: Array, b: Array) -> Array:
+    """aᵀ times the gradient."""
     if a.ndim == 1:
         return np.expand_dims(a, -1) * np.expand_dims(gy, -2) if b.ndim > 1 else gy * a
     if b.ndim == 1:
@@ -35,61 +36,91 @@ def d_matmul_b(gy: Any, y: Any, a: Any, b: Any) -> Any:
 PULLBACKS[np.matmul] = (d_matmul_a, d_matmul_b)
 
 
-@composition(np.dot)
-def dot(a: Any, b: Any) -> Any:
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return apply(np.multiply, a, b)
-    if np.ndim(b) > 2:
-        return np.tensordot(a, b, axes=(-1, -2))
-    return apply(np.matmul, a, b)
+# ---------------------------------------------------------------------------------------------------------------------
+# Products that contract some axes of a with some of b
 
 
-@composition(np.vdot)
-def vdot(a: Any, b: Any) -> Any:
-    return apply(np.matmul, np.reshape(a, -1), np.reshape(b, -1))
+class _Contraction(NamedTuple):
+    """Which axes of a meet which axes of b, in pairs."""
+
+    a: tuple[int, ...]
+    b: tuple[int, ...]
 
 
-@composition(np.inner)
-def inner(a: Any, b: Any) -> Any:
-    return np.tensordot(a, b, axes=(-1, -1)) if np.ndim(a) and np.ndim(b) else apply(np.multiply, a, b)
-
-
-@composition(np.outer)
-def outer(a: Any, b: Any) -> Any:
-    return np.reshape(a, (-1, 1)) * np.reshape(b, -1)
-
-
-@composition(np.tensordot)
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    """One product of matrices, with the contracted axes brought together."""
+def _contraction(a: Array, b: Array, axes: Any) -> _Contraction:
     if isinstance(axes, int):
-        axes = (range(-axes, 0), range(axes))
-    first, second = (
-        [i % np.ndim(x) for i in numpy.atleast_1d(ax).tolist()] for x, ax in zip((a, b), axes, strict=True)
-    )
-    if [np.shape(a)[i] for i in first] != [np.shape(b)[i] for i in second]:
-        raise ValueError(
-            f"np.tensordot: the axes {first} of {np.shape(a)} and {second} of {np.shape(b)} differ in length"
-        )
-    rows = [i for i in range(np.ndim(a)) if i not in first]
-    columns = [i for i in range(np.ndim(b)) if i not in second]
-    n = int(numpy.prod([np.shape(a)[i] for i in first]))
-    left = np.reshape(np.transpose(a, rows + first), (-1, n))
-    right = np.reshape(np.transpose(b, second + columns), (n, -1))
-    return np.reshape(apply(np.matmul, left, right), [np.shape(a)[i] for i in rows] + [np.shape(b)[i] for i in columns])
+        return _Contraction(tuple(range(np.ndim(a) - axes, np.ndim(a))), tuple(range(axes)))
+    first, second = (axis if isinstance(axis, Sequence) else (operator.index(axis),) for axis in axes)
+    return _Contraction(normalize_axes(tuple(first), np.ndim(a)), normalize_axes(tuple(second), np.ndim(b)))
 
 
-@composition(np.diagonal)
-def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    x = np.moveaxis(a, (axis1, axis2), (-2, -1))
-    n = max(0, min(x.shape[-2] + min(offset, 0), x.shape[-1] - max(offset, 0)))
-    i = numpy.arange(n)
-    return x[..., i - min(offset, 0), i + max(offset, 0)]
+def _free(x: Array, contracted: tuple[int, ...]) -> list[int]:
+    return [i for i in range(np.ndim(x)) if i not in contracted]
+
+
+def d_tensordot_a(gy: Array, y: Array, a: Array, b: Array, axes: Any = 2) -> Array:
+    """The gradient, contracted with b over the axes that b gave to y."""
+    pairs = _contraction(a, b, axes)
+    rows, columns = _free(a, pairs.a), _free(b, pairs.b)
+    g = np.tensordot(gy, b, axes=(tuple(range(len(rows), len(rows) + len(columns))), tuple(columns)))
+    # Its axes are a's free ones, then those that met b's, in b's order.
+    order = rows + [pairs.a[pairs.b.index(i)] for i in sorted(pairs.b)]
+    return np.transpose(g, np.argsort(order).tolist())
+
+
+def d_tensordot_b(gy: Array, y: Array, a: Array, b: Array, axes: Any = 2) -> Array:
+    """a, contracted with the gradient over the axes that a gave to y."""
+    pairs = _contraction(a, b, axes)
+    rows, columns = _free(a, pairs.a), _free(b, pairs.b)
+    g = np.tensordot(a, gy, axes=(tuple(rows), tuple(range(len(rows)))))
+    order = [pairs.b[pairs.a.index(i)] for i in sorted(pairs.a)] + columns
+    return np.transpose(g, np.argsort(order).tolist())
+
+
+PULLBACKS[np.tensordot] = (d_tensordot_a, d_tensordot_b)
+
+
+def d_dot_a(gy: Array, y: Array, a: Array, b: Array) -> Array:
+    """As of a product of numbers, of matrices, or along the last axis of a and the last but one of b."""
+    if not a.ndim * b.ndim:
+        return sum_to(gy * b, a.shape)
+    return d_matmul_a(gy, y, a, b) if b.ndim <= 2 else d_tensordot_a(gy, y, a, b, (-1, -2))
+
+
+def d_dot_b(gy: Array, y: Array, a: Array, b: Array) -> Array:
+    """As of a product of numbers, of matrices, or along the last axis of a and the last but one of b."""
+    if not a.ndim * b.ndim:
+        return sum_to(gy * a, b.shape)
+    return d_tensordot_b(gy, y, a, b, (-1, max(b.ndim - 2, 0))) if a.ndim > 2 or b.ndim > 2 else d_matmul_b(gy, y, a, b)
+
+
+def d_inner_a(gy: Array, y: Array, a: Array, b: Array) -> Array:
+    """The gradient, contracted with b over all but its last axis."""
+    return d_tensordot_a(gy, y, a, b, (-1, -1)) if a.ndim * b.ndim else sum_to(gy * b, a.shape)
+
+
+def d_inner_b(gy: Array, y: Array, a: Array, b: Array) -> Array:
+    """a, contracted with the gradient over all but its last axis."""
+    return d_tensordot_b(gy, y, a, b, (-1, -1)) if a.ndim * b.ndim else sum_to(gy * a, b.shape)
+
+
+PULLBACKS |= {
+    np.dot: (d_dot_a, d_dot_b),
+    np.inner: (d_inner_a, d_inner_b),
+    np.vdot: (
+        lambda gy, y, a, b: gy * np.reshape(b, a.shape),
+        lambda gy, y, a, b: gy * np.reshape(a, b.shape),
+    ),
+    np.outer: (
+        lambda gy, y, a, b: np.reshape(gy @ np.reshape(b, -1), a.shape),
+        lambda gy, y, a, b: np.reshape(np.reshape(a, -1) @ gy, b.shape),
+    ),
+}
 
 
 @composition(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    return np.sum(diagonal(a, offset, axis1, axis2), axis=-1)
+def trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -177,77 +208,138 @@ def _letters(sublist: Any) -> str:
 # Solving, inverting, measuring
 
 
-def _T(x: Any) -> Any:
+def _T(x: Array) -> Array:
     return x.swapaxes(-1, -2)
 
 
 @pullback(np.linalg.inv)
-def d_inv(gy: Any, y: Any, x: Any) -> Any:
+def d_inv(gy: Array, y: Array, x: Array) -> Array:
     """From x·y = 1: dy = −y·dx·y."""
     return -_T(y) @ gy @ _T(y)
 
 
-def d_solve_a(gy: Any, y: Any, a: Any, b: Any) -> Any:
-    gb = np.linalg.solve(_T(a), gy)
-    if np.ndim(b) == 1:
+def _solve_transposed(a: Array, gy: Array, b: Array) -> Array:
+    """a⁻ᵀ·gy, where b, and so gy, is one vector or a stack of matrices."""
+    if b.ndim == 1:
+        return np.linalg.solve(_T(a), np.expand_dims(gy, -1)).squeeze(-1)
+    return np.linalg.solve(_T(a), gy)
+
+
+def d_solve_a(gy: Array, y: Array, a: Array, b: Array) -> Array:
+    """From a·y = b: da moves y by −a⁻¹·da·y."""
+    gb = _solve_transposed(a, gy, b)
+    if b.ndim == 1:
         return -np.expand_dims(gb, -1) * np.expand_dims(y, -2)
-    return -gb @ _T(y)
+    return sum_to(-gb @ _T(y), a.shape)
 
 
-PULLBACKS |= {
-    np.linalg.solve: (d_solve_a, lambda gy, y, a, b: np.linalg.solve(_T(a), gy)),
-    # Jacobi's formula; a singular matrix is refused by `inv`.
-    np.linalg.det: lambda gy, y, x: np.expand_dims(gy * y, (-1, -2)) * _T(np.linalg.inv(x)),
-}
+PULLBACKS[np.linalg.solve] = (d_solve_a, lambda gy, y, a, b: sum_to(_solve_transposed(a, gy, b), b.shape))
+
+
+@pullback(np.linalg.det)
+def d_det(gy: Array, y: Array, x: Array) -> Array:
+    """Jacobi's formula: the cofactors, which are finite for singular matrices, too."""
+    return np.expand_dims(gy, (-1, -2)) * cofactors(x)
+
+
+@primitive
+def cofactors(x: Array) -> Array:
+    """The cofactors of square matrices, det(x)·x⁻ᵀ, by way of x = U·diag(s)·Vᵀ: det(U·V)·U·diag(Π s without sᵢ)·Vᵀ.
+
+    >>> cofactors(np.array([[1.0, 2.0], [2.0, 4.0]])).round(12)
+    array([[ 4., -2.],
+           [-2.,  1.]])
+    """
+    u, s, vt, sign = _singular(x)
+    return sign * (u * _products_without_one(s)[..., None, :]) @ vt
+
+
+def _singular(x: Array) -> tuple[Array, Array, Array, Array]:
+    u, s, vt = np.linalg.svd(x)
+    return u, s, vt, (np.linalg.det(u) * np.linalg.det(vt)).round()[..., None, None]
+
+
+def _products_without_one(s: Array) -> Array:
+    """For each i the product of all s (..., n) but sᵢ: what stands before it times what stands after it."""
+    one = np.ones_like(s[..., :1])
+    before = np.cumprod(np.concatenate([one, s[..., :-1]], axis=-1), axis=-1)
+    after = np.cumprod(np.concatenate([one, s[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
+    return before * after
+
+
+@pullback(cofactors)
+def d_cofactors(gy: Array, y: Array, x: Array) -> Array:
+    """The second derivatives of the determinant: where they are differentiated again, by the inverse."""
+    if isinstance(gy, Variable) or isinstance(x, Variable):
+        inverse = _T(np.linalg.inv(x))
+        along = np.sum(gy * inverse, axis=(-1, -2), keepdims=True)
+        return np.expand_dims(np.linalg.det(x), (-1, -2)) * (along * inverse - inverse @ _T(gy) @ inverse)
+    # In the basis of the singular vectors: gᵢᵢ moves sₖ, and gᵢⱼ moves the element ji, by the products without two.
+    u, s, vt, sign = _singular(x)
+    g = _T(u) @ gy @ _T(vt)
+    n = s.shape[-1]
+    without_two = np.stack([_products_without_one(np.where(np.arange(n) == i, 1, s)) for i in range(n)], axis=-1)
+    without_two = without_two * (1 - np.eye(n, dtype=s.dtype))
+    diagonal = (without_two @ np.diagonal(g, 0, -2, -1)[..., None])[..., 0]
+    moved = -without_two * _T(g) + diagonal[..., None] * np.eye(n, dtype=s.dtype)
+    return sign * (u @ moved @ vt)
 
 
 @composition(np.linalg.slogdet)
-def slogdet(a: Any) -> Any:
+def slogdet(a: Array) -> Any:
     """The sign, a plain array, and log |det a|."""
-    result = np.linalg.slogdet(a.data)
+    result = np.linalg.slogdet(as_variable(a).data)
     return type(result)(result.sign, apply(_logabsdet, a))
 
 
-def _logabsdet(x: Any) -> Any:
+def _logabsdet(x: Array) -> Array:
     return np.linalg.slogdet(x).logabsdet
 
 
 @pullback(_logabsdet)
-def d_logabsdet(gy: Any, y: Any, x: Any) -> Any:
+def d_logabsdet(gy: Array, y: Array, x: Array) -> Array:
+    """x⁻ᵀ."""
     return np.expand_dims(gy, (-1, -2)) * _T(np.linalg.inv(x))
 
 
 @composition(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Of vectors of any order; of matrices "fro", 1 and inf."""
-    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-    matrix = len(axes) == 2 and ord is not None
-    if ord is None or (ord == 2 and not matrix) or (ord == "fro" and matrix):
-        return apply(_norm, x, axis=tuple(axes), keepdims=keepdims)
-    if matrix and ord in (1, np.inf):
-        rows, columns = (i % x.ndim for i in axes)
-        inside, outside = (rows, columns) if ord == 1 else (columns, rows)
-        y = np.max(np.sum(abs(x), axis=inside, keepdims=True), axis=outside, keepdims=True)
-        return y if keepdims else np.squeeze(y, axis=(rows, columns))
-    if matrix or isinstance(ord, str) or len(axes) != 1:
-        raise ValueError(f"np.linalg.norm: no rule for ord={ord!r} of {len(axes)} axes; there is 'fro', 1 and inf")
-    axis = axes[0]
-    if abs(ord) == np.inf:
-        return (np.max if ord > 0 else np.min)(abs(x), axis=axis, keepdims=keepdims)
-    if ord == 0:
-        return apply(np.sum, (x != 0).astype(x.dtype), axis=axis, keepdims=keepdims)
-    if ord == 1:
-        return np.sum(abs(x), axis=axis, keepdims=keepdims)
-    return np.sum(abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Of vectors of any order; of matrices "fro", 1, −1, inf and −inf."""
+    ndim = np.ndim(x)
+    axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+    if len(axes) > 2 and (axis is not None or ord is not None):
+        raise ValueError(f"np.linalg.norm: expected one or two axes, got {len(axes)}; np.linalg.vector_norm takes more")
+    if ord is None or (ord == "fro" and len(axes) == 2):
+        return apply(_vector_norm, x, ord=2, axis=axes, keepdims=keepdims)
+    if len(axes) == 1 and not isinstance(ord, str):
+        return apply(_vector_norm, x, ord=ord, axis=axes, keepdims=keepdims)
+    if len(axes) != 2 or isinstance(ord, str) or abs(ord) not in (1, np.inf):
+        raise ValueError(
+            f"np.linalg.norm: no rule for ord={ord!r} of {len(axes)} axes; of matrices there is 'fro', 1, -1, inf, -inf"
+        )
+    inside, outside = axes if abs(ord) == 1 else axes[::-1]
+    sums = np.sum(abs(x), axis=inside, keepdims=True)
+    extreme = np.min if ord < 0 else np.max if np.shape(x)[outside] else np.sum  # The largest of nothing is 0.
+    y = extreme(sums, axis=outside, keepdims=True)
+    return y if keepdims else np.squeeze(y, axis=axes)
 
 
-def _norm(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+def _vector_norm(x: Array, ord: float, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """(Σ |x|^ord)^(1/ord), in float32 for float16, whose squares would overflow."""
+    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    return np.linalg.vector_norm(wide, ord=ord, axis=axis, keepdims=keepdims).astype(x.dtype)
 
 
-@pullback(_norm)
-def d_norm(gy: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """The unit vector; at 0 the subgradient 0."""
+@pullback(_vector_norm)
+def d_vector_norm(gy: Array, y: Array, x: Array, ord: float, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """(|x| / y)^(ord − 1) with the sign of x, which for ord 2 is the unit vector; 0 where all elements are 0."""
     if not keepdims:
         gy, y = np.expand_dims(gy, axis), np.expand_dims(y, axis)
-    return gy * divide_or_zero(x, y)
+    if ord == 0:
+        return np.zeros_like(x) * gy
+    if abs(ord) == np.inf:
+        hit = (abs(x) == y).astype(x.dtype)
+        return gy * np.sign(x) * hit / hit.sum(axis=axis, keepdims=True)
+    if ord == 2:
+        return gy * divide_or_zero(x, y)
+    return gy * np.sign(x) * divide_or_zero(abs(x), y) ** (ord - 1)

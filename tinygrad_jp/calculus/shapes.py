@@ -1,14 +1,15 @@
-"""Shapes: what moves elements, repeats them, or leaves some out."""
+"""Shapes: the derivatives of what moves elements, repeats them, joins them, or leaves some out."""
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
 
 from tinygrad_jp.core import PULLBACKS, Array, Outputs, Shape, apply, output, primitive, pullback
 from tinygrad_jp.core.arrays import sum_to
-from tinygrad_jp.core.kinds import Index, np
 from tinygrad_jp.core.table import Joint, composition
+from tinygrad_jp.kinds import DTypeLike, Index, np
 
 
 @primitive
@@ -18,6 +19,8 @@ def scatter_add(x: Array, index: Index, shape: Shape) -> Array:
     >>> scatter_add(np.array([1.0, 2.0, 3.0]), np.array([0, 2, 2]), (4,))
     array([1., 0., 5., 0.])
     """
+    if x.dtype == np.float16:  # Added up in float32: in float16, 2048 + 1 is 2048.
+        return scatter_add(x.astype(np.float32), index, shape).astype(x.dtype)
     y = np.zeros(shape, x.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     if all(i is None or i is Ellipsis or isinstance(i, int | np.integer | slice) for i in parts):
@@ -38,31 +41,112 @@ def _add_rows(y: Array, index: Array, x: Array) -> None:
 
 
 @pullback(operator.getitem)
-def d_getitem(gy: Any, y: Any, x: Any, index: Any) -> Any:
+def d_getitem(gy: Array, y: Array, x: Array, index: Index) -> Array:
     """The adjoint of taking is putting back."""
     return scatter_add(gy, index, x.shape)
 
 
 @pullback(scatter_add)
-def d_scatter(gy: Any, y: Any, x: Any, index: Any, shape: Shape) -> Any:
+def d_scatter_add(gy: Array, y: Array, x: Array, index: Index, shape: Shape) -> Array:
     """The adjoint of putting is taking."""
     return gy[index]
 
 
 @pullback(output)
-def d_output(gy: Any, y: Any, ys: Any, i: int, n: int) -> Any:
-    """The gradient of the i-th output alone."""
+def d_output(gy: Array, y: Array, ys: Array, i: int, n: int) -> Outputs:
+    """The gradient of one output alone."""
     return Outputs(gy if j == i else None for j in range(n))
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# What moves, repeats and leaves out elements. Called on their places, such a function says where each came from.
+
+
+def places(x: Array) -> Array:
+    """The flat index of every element of x, in x's layout in memory."""
+    index = np.zeros_like(x, dtype=np.intp)
+    index[...] = np.arange(x.size).reshape(x.shape)
+    return index
+
+
+def put_back(gy: Array, x: Array, source: Array) -> Array:
+    """Add each element of gy to the element of x that it came from; `source` holds their places."""
+    return np.reshape(scatter_add(np.reshape(gy, -1), np.reshape(source, -1), (x.size,)), x.shape)
+
+
+PULLBACKS |= {
+    np.take_along_axis: lambda gy, y, x, indices, axis=-1: put_back(
+        gy, x, np.take_along_axis(places(x), indices, axis)
+    ),
+    np.repeat: lambda gy, y, x, repeats, axis=None: put_back(gy, x, np.repeat(places(x), repeats, axis)),
+    np.tile: lambda gy, y, x, reps: put_back(gy, x, np.tile(places(x), reps)),
+    np.diagonal: lambda gy, y, x, offset=0, axis1=0, axis2=1: put_back(
+        gy, x, np.diagonal(places(x), offset, axis1, axis2)
+    ),
+}
+
+
+@pullback(np.take)
+def d_take(gy: Array, y: Array, x: Array, indices: Array, axis: int | None = None, mode: str = "raise") -> Array:
+    """Each element is put back to where it was taken from."""
+    if axis is None or mode != "raise" or not x.ndim or not x.size:
+        return put_back(gy, x, np.take(places(x), indices, axis, mode=mode))
+    return scatter_add(gy, (slice(None),) * (axis % x.ndim) + (np.asarray(indices).astype(np.intp),), x.shape)
+
+
+@pullback(np.sort)
+def d_sort(gy: Array, y: Array, x: Array, axis: int | None = -1, kind: Any = None, stable: bool | None = None) -> Array:
+    """Each element carries its gradient back to where it came from."""
+    order = np.argsort(x, axis=axis, kind="stable")
+    return put_back(gy, x, order if axis is None else np.take_along_axis(places(x), order, axis))
+
+
+@pullback(np.pad)
+def d_pad(gy: Array, y: Array, x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Array:
+    """Cutting the margin off; where it repeats elements, adding it to them."""
+    if mode != "constant":
+        return put_back(gy, x, np.pad(places(x), pad_width, mode=mode))
+    margins = np.pad(places(x) + 1, pad_width) > 0  # True where there is no margin.
+    corner = [int(i) for i in np.argwhere(margins)[0]] if x.size else [0] * x.ndim
+    return gy[tuple(slice(a, a + n) for a, n in zip(corner, x.shape, strict=True))]
+
+
+@composition(np.pad)
+def pad(array: Array, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> Array:
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        raise ValueError(
+            f"np.pad: expected mode 'constant', 'edge', 'reflect', 'symmetric' or 'wrap' on a Variable, got {mode!r}; "
+            f"build other margins with np.concatenate"
+        )
+    settings = {"constant_values": constant_values} if mode == "constant" else {}
+    return apply(np.pad, array, pad_width=pad_width, mode=mode, **settings)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# New shapes for the same elements
+
+
+@pullback(np.reshape)
+def d_reshape(gy: Array, y: Array, x: Array, shape: Shape, order: str = "C") -> Array:
+    """The same elements in x's shape."""
+    if order in ("C", "F"):
+        return np.reshape(gy, x.shape, order=order)
+    return put_back(gy, x, np.reshape(places(x), shape, order=order))
+
+
+@pullback(np.ravel)
+def d_ravel(gy: Array, y: Array, x: Array, order: str = "C") -> Array:
+    """The same elements in x's shape."""
+    return np.reshape(gy, x.shape, order=order) if order in ("C", "F") else put_back(gy, x, np.ravel(places(x), order))
+
+
 @pullback(np.transpose)
-def d_transpose(gy: Any, y: Any, x: Any, axes: Any = None) -> Any:
+def d_transpose(gy: Array, y: Array, x: Array, axes: Any = None) -> Array:
     """The inverse permutation."""
     return np.transpose(gy, None if axes is None else tuple(numpy.argsort([i % x.ndim for i in axes])))
 
 
 PULLBACKS |= {
-    np.reshape: lambda gy, y, x, shape: np.reshape(gy, x.shape),
     np.squeeze: lambda gy, y, x, axis=None: np.reshape(gy, x.shape),
     np.expand_dims: lambda gy, y, x, axis: np.reshape(gy, x.shape),
     np.moveaxis: lambda gy, y, x, source, destination: np.moveaxis(gy, destination, source),
@@ -70,56 +154,60 @@ PULLBACKS |= {
     np.broadcast_to: lambda gy, y, x, shape: sum_to(gy, x.shape),
     np.flip: lambda gy, y, x, axis=None: np.flip(gy, axis),
     np.roll: lambda gy, y, x, shift, axis=None: np.roll(gy, -np.asarray(shift), axis),
-    np.tril: lambda gy, y, x, k=0: np.tril(gy, k),
-    np.triu: lambda gy, y, x, k=0: np.triu(gy, k),
+    # Of a vector, NumPy takes a matrix whose rows are all that vector.
+    np.tril: lambda gy, y, x, k=0: sum_to(np.tril(gy, k), x.shape),
+    np.triu: lambda gy, y, x, k=0: sum_to(np.triu(gy, k), x.shape),
 }
 
-
-@pullback(np.pad)
-def d_pad(gy: Any, y: Any, x: Any, pad_width: Any, constant_values: Any = 0) -> Any:
-    """Cutting the margin off."""
-    margins = numpy.broadcast_to(pad_width, (x.ndim, 2))
-    return gy[tuple(slice(a, a + n) for (a, _), n in zip(margins, x.shape, strict=True))]
-
-
-@composition(np.pad)
-def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    if mode != "constant":
-        raise ValueError(
-            f"np.pad: expected mode 'constant' on a Variable, got {mode!r}; build other margins by np.take"
-        )
-    return apply(np.pad, array, pad_width=pad_width, constant_values=constant_values)
-
-
-@composition(np.ravel)
-def ravel(a: Any) -> Any:
-    return np.reshape(a, -1)
+# ---------------------------------------------------------------------------------------------------------------------
+# Joining and splitting
 
 
 @composition(np.concatenate)
-def concatenate(arrays: Any, axis: int = 0) -> Any:
-    return apply(_concatenate, *arrays, axis=axis)
+def concatenate(
+    arrays: Sequence[Array], axis: int | None = 0, dtype: DTypeLike | None = None, casting: Any = "same_kind"
+) -> Array:
+    return apply(_concatenate, *arrays, axis=axis, dtype=dtype, casting=casting)
 
 
 @composition(np.stack)
-def stack(arrays: Any, axis: int = 0) -> Any:
-    return apply(_stack, *arrays, axis=axis)
+def stack(arrays: Sequence[Array], axis: int = 0, dtype: DTypeLike | None = None, casting: Any = "same_kind") -> Array:
+    return apply(_stack, *arrays, axis=axis, dtype=dtype, casting=casting)
 
 
-def _concatenate(*xs: Any, axis: int = 0) -> Any:
-    return np.concatenate(xs, axis=axis)
+@composition(np.vstack)
+def vstack(tup: Sequence[Array], dtype: DTypeLike | None = None, casting: Any = "same_kind") -> Array:
+    rows = [x if np.ndim(x) > 1 else np.reshape(x, (1, -1)) for x in tup]
+    return apply(_concatenate, *rows, axis=0, dtype=dtype, casting=casting)
 
 
-def _stack(*xs: Any, axis: int = 0) -> Any:
-    return np.stack(xs, axis=axis)
+@composition(np.hstack)
+def hstack(tup: Sequence[Array], dtype: DTypeLike | None = None, casting: Any = "same_kind") -> Array:
+    parts = [x if np.ndim(x) else np.reshape(x, 1) for x in tup]
+    axis = 0 if parts and np.ndim(parts[0]) == 1 else 1
+    return apply(_concatenate, *parts, axis=axis, dtype=dtype, casting=casting)
 
 
-def d_concatenate(gy: Any, y: Any, *xs: Any, axis: int = 0) -> Any:
+def _concatenate(*xs: Array, axis: int | None = 0, dtype: DTypeLike | None = None, casting: Any = "same_kind") -> Array:
+    return np.concatenate(xs, axis=axis, dtype=dtype, casting=casting)
+
+
+def _stack(*xs: Array, axis: int = 0, dtype: DTypeLike | None = None, casting: Any = "same_kind") -> Array:
+    return np.stack(xs, axis=axis, dtype=dtype, casting=casting)
+
+
+def d_concatenate(
+    gy: Array, y: Array, *xs: Array, axis: int | None = 0, dtype: DTypeLike | None = None, casting: Any = "same_kind"
+) -> list[Array]:
     """Splitting at the seams."""
-    return np.split(gy, numpy.cumsum([x.shape[axis] for x in xs])[:-1], axis=axis)
+    seams = numpy.cumsum([np.size(x) if axis is None else x.shape[axis] for x in xs])[:-1]
+    parts = np.split(gy, seams, axis=0 if axis is None else axis)
+    return [np.reshape(part, np.shape(x)) for part, x in zip(parts, xs, strict=True)] if axis is None else parts
 
 
-def d_stack(gy: Any, y: Any, *xs: Any, axis: int = 0) -> Any:
+def d_stack(
+    gy: Array, y: Array, *xs: Array, axis: int = 0, dtype: DTypeLike | None = None, casting: Any = "same_kind"
+) -> list[Array]:
     """Taking the stack apart."""
     return list(gy.swapaxes(0, axis) if axis in (0, 1) else np.moveaxis(gy, axis, 0))
 
@@ -128,55 +216,8 @@ PULLBACKS |= {_concatenate: Joint(d_concatenate), _stack: Joint(d_stack)}
 
 
 @composition(np.split)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """The slices that NumPy would cut, each a Variable."""
-    n = ary.shape[axis]
-    marks = numpy.split(numpy.arange(n), indices_or_sections)
-    lead = (slice(None),) * (axis % ary.ndim)
+    marks = numpy.split(numpy.arange(np.shape(ary)[axis]), indices_or_sections)
+    lead = (slice(None),) * (axis % np.ndim(ary))
     return [ary[(*lead, slice(m[0], m[-1] + 1) if len(m) else slice(0, 0))] for m in marks]
-
-
-@composition(np.vstack)
-def vstack(tup: Any) -> Any:
-    return np.concatenate([x if np.ndim(x) > 1 else np.reshape(x, (1, -1)) for x in tup], axis=0)
-
-
-@composition(np.hstack)
-def hstack(tup: Any) -> Any:
-    tup = [x if np.ndim(x) else np.reshape(x, 1) for x in tup]
-    return np.concatenate(tup, axis=0 if np.ndim(tup[0]) == 1 else 1)
-
-
-@composition(np.tile)
-def tile(A: Any, reps: Any) -> Any:
-    """Broadcast a new axis before each, then merge the two."""
-    reps = tuple(numpy.atleast_1d(reps).tolist())
-    n = max(len(reps), A.ndim)
-    reps, shape = (1,) * (n - len(reps)) + reps, (1,) * (n - A.ndim) + A.shape
-    spread = np.broadcast_to(
-        np.reshape(A, [m for size in shape for m in (1, size)]),
-        [m for pair in zip(reps, shape, strict=True) for m in pair],
-    )
-    return np.reshape(spread, [r * size for r, size in zip(reps, shape, strict=True)])
-
-
-@composition(np.repeat)
-def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    n = a.size if axis is None else a.shape[axis]
-    return np.take(a, numpy.repeat(numpy.arange(n), repeats), axis=axis)
-
-
-@composition(np.take)
-def take(a: Any, indices: Any, axis: int | None = None) -> Any:
-    if axis is None:
-        return np.reshape(a, -1)[indices]
-    return a[(slice(None),) * (axis % a.ndim) + (indices,)]
-
-
-@composition(np.take_along_axis)
-def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
-    if axis is None:
-        return np.reshape(arr, -1)[indices]
-    where = list(numpy.indices(indices.shape, sparse=True))
-    where[axis] = indices
-    return arr[tuple(where)]

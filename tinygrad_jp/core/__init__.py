@@ -4,8 +4,8 @@
 2. `backward.py`: the order of a graph, and the one loop that walks back through it.
 3. `table.py`: the table that the loop asks for derivatives. It is empty here; the room `calculus` fills it.
 
-What they stand on can wait: `operators.py` (what Python and NumPy call on a Variable), `kinds.py` (the kinds of
-arguments, and the methods of arrays), `arrays.py` (operations that NumPy lacks), `settings.py` (`no_grad` and the
+What they stand on can wait: `operators.py` (what Python and NumPy call on a Variable), `binding.py` (how a call of
+NumPy is matched with its signature), `arrays.py` (operations that NumPy lacks), `settings.py` (`no_grad` and the
 like), `errors.py` (what it says when something does not fit).
 
 Readers of the graph (pictures, traces, derivatives, the debugger) use what is listed here, and of a Function what its
@@ -16,7 +16,6 @@ import numpy as np
 
 from tinygrad_jp.core.arrays import Outputs, output
 from tinygrad_jp.core.backward import Observer, key_of, propagate, run_backward, toposort
-from tinygrad_jp.core.kinds import Array, ArrayLike, Axis, Shape
 from tinygrad_jp.core.settings import Config, no_grad, test_mode, using_config
 from tinygrad_jp.core.table import PULLBACKS, pullback
 from tinygrad_jp.core.variable import (
@@ -29,6 +28,7 @@ from tinygrad_jp.core.variable import (
     next_sequence,
     primitive,
 )
+from tinygrad_jp.kinds import Array, ArrayLike, Axis, Shape
 
 __all__ = [
     "PULLBACKS",

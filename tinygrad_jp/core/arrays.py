@@ -1,8 +1,31 @@
 """Operations on arrays that NumPy lacks, in NumPy's own words, so that most of them run on Variables, too."""
 
 import math
+from typing import Any
 
-from tinygrad_jp.core.kinds import Array, Axis, DTypeLike, Shape, np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from tinygrad_jp.kinds import Array, ArrayMethods, Axis, DTypeLike, Shape, np
+
+
+def as_data(data: Any, whose: str = "Variable") -> Any:
+    """`data` as an array of numbers, or as a NumPy scalar if it is a single number."""
+    if isinstance(data, ArrayMethods):
+        raise TypeError(f"{whose}: expected an array, a list or a number, got a Variable; use as_variable(x) or x.data")
+    if isinstance(data, np.ndarray) and hasattr(data, "mask"):
+        raise TypeError(f"{whose}: expected an array, got a masked array; fill it first, with a.filled(0)")
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise TypeError(f"{whose}: the data do not form an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{whose}: expected an array, a list or a number (floats, integers or booleans), "
+            f"got {type(data).__name__} of dtype {array.dtype}; convert it to numbers first"
+        )
+    if not array.dtype.isnative:  # Data from another machine: results are in this one's order of bytes.
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array if array.ndim else array[()]
 
 
 def sum_to(x: Array, shape: Shape) -> Array:
@@ -20,19 +43,22 @@ def sum_to(x: Array, shape: Shape) -> Array:
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[lead:], strict=True)):
         raise ValueError(f"sum_to: {x.shape} is not {shape} broadcast; give the shape before broadcasting")
     axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 != x.shape[lead + i])
-    y = np.sum(x, axis=axes, keepdims=True)
+    if x.dtype == np.float16:  # Summed in float32: in float16, 2048 + 1 is 2048.
+        y = np.sum(x, axis=axes, keepdims=True, dtype=np.float32).astype(x.dtype)
+    else:
+        y = np.sum(x, axis=axes, keepdims=True)
     return np.reshape(y, shape) if lead else y
 
 
 def normalize_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    """The axes that `axis` stands for, counted from the first.
+    """The axes that `axis` stands for, counted from the first. Raises AxisError where there is no such axis.
 
     >>> normalize_axes((0, -1), ndim=3), normalize_axes(None, ndim=2)
     ((0, 2), (0, 1))
     """
-    if axis is None:
+    if axis is None or (ndim == 0 and axis in (0, -1)):  # NumPy reduces a number over its axis 0.
         return tuple(range(ndim))
-    return tuple(i % ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
+    return normalize_axis_tuple(axis, ndim)
 
 
 def keepdims_shape(shape: Shape, axis: Axis) -> Shape:

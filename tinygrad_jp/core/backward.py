@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core.arrays import sum_to
-from tinygrad_jp.core.kinds import Array, ArrayMethods
 from tinygrad_jp.core.table import CUSTOM_RULE, PULLBACKS, Joint
+from tinygrad_jp.kinds import Array, ArrayMethods
 
 
 class Observer:
@@ -110,7 +110,7 @@ def propagate(
             rule = pullbacks[i]
             share = rule(gy, y, a, b) if binary else rule(gy, y, *args, **settings)
             # The share nearly always fits. A number is of one of NumPy's scalar types, which says all about it.
-            data, kind = x._data, type(share)
+            data, kind = x._array, type(share)
             if kind is not type(data) or (
                 kind is ndarray and (share.shape != data.shape or share.dtype is not data.dtype)
             ):
@@ -128,9 +128,13 @@ def conform(g: Array, data: Any, f: Any) -> Array | None:
     """The gradient `g` in the shape and dtype of the argument `data` of f; None where there is no gradient.
 
     Ufuncs broadcast, and this is where that is undone. Any other rule must return its argument's own shape. Where
-    dtypes were mixed, each gradient gets the dtype of its argument.
+    dtypes were mixed, each gradient gets the dtype of its argument; the gradient of integers is a float64.
     """
-    if g is None or data.dtype.kind != "f":
+    if data.dtype.kind == "c" or getattr(g, "dtype", data.dtype).kind == "c":
+        raise TypeError(f"{f.name}: complex numbers are not differentiated; compute with real and imaginary parts")
+    if isinstance(g, np.ndarray) and hasattr(g, "mask"):
+        raise TypeError(f"{f.name}: no gradient passes through a masked array; fill it first, with a.filled(0)")
+    if g is None or data.dtype.kind not in "fiu":
         return None
     if not isinstance(g, (np.ndarray, np.generic, ArrayMethods)):
         raise TypeError(f"{f.name}: expected its rule to return an array, got {type(g).__name__}")
@@ -138,8 +142,14 @@ def conform(g: Array, data: Any, f: Any) -> Array | None:
         g = sum_to(g, data.shape)
     if g.shape != data.shape:
         raise ValueError(f"{f.name}: for an input of shape {data.shape} its rule returned a gradient of {g.shape}")
-    if g.dtype != data.dtype:
-        if getattr(f.y, "dtype", None) == data.dtype:
+    dtype = gradient_dtype(data)
+    if g.dtype != dtype:
+        if getattr(f.y, "dtype", None) == dtype:
             raise TypeError(f"{f.name}: for an input of dtype {data.dtype} its rule returned a gradient of {g.dtype}")
-        g = g.astype(data.dtype)
+        g = g.astype(dtype)
     return g
+
+
+def gradient_dtype(data: Any) -> Any:
+    """The dtype of the gradient of `data`: its own, and float64 for integers."""
+    return data.dtype if data.dtype.kind == "f" else np.dtype(np.float64)

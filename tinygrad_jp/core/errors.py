@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_jp.core.settings import DIFFERENTIATING, ENABLE_BACKPROP
+
 
 def name_of(func: Any) -> str:
     """What a user calls `func`: `np.sum`, `relu`."""
+    if isinstance(func, np.ufunc):  # It does not say where it is from.
+        return f"{'np' if getattr(np, func.__name__, None) is func else 'scipy.special'}.{func.__name__}"
     module = str(getattr(func, "__module__", None) or "numpy")
     return f"{module.replace('numpy', 'np')}.{func.__name__}" if module.startswith("numpy") else plain_name(func)
 
@@ -40,6 +44,23 @@ def shape_error(func: Any, args: Sequence[Any], error: ValueError) -> ValueError
     else:
         return ValueError(f"{name_of(func)} of {shapes}: {error}")
     return ValueError(f"{name_of(func)}: the shapes {shapes} do not fit: {fit}")
+
+
+class GraphLostWarning(UserWarning):
+    """A Variable has become a plain number, through which no gradient flows back."""
+
+
+def check_nothing_lost(v: Any, how: str) -> None:
+    """Warn where a Variable becomes a plain number, and so leaves its graph; inside `grad` and its kin refuse it."""
+    if v.is_constant or v.dtype.kind != "f" or not ENABLE_BACKPROP.get():
+        return
+    message = (
+        f"{how}, and so math.f(v) and array[i] = v, give a plain number, and the gradient stops here; "
+        f"compute with NumPy's functions, collect results in a list and join them with np.stack"
+    )
+    if DIFFERENTIATING.get():
+        raise TypeError(message)
+    warn_user(f"{message}; where no gradient is meant, write v.item()", GraphLostWarning)
 
 
 def call_with_user_warning(ufunc: np.ufunc, args: Sequence[Any]) -> Any:

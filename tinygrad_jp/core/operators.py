@@ -2,14 +2,15 @@
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from tinygrad_jp.core.arrays import astype
-from tinygrad_jp.core.errors import missing_rule_error, shape_error
-from tinygrad_jp.core.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, method
-from tinygrad_jp.core.table import COMPOSITIONS, NONDIFFERENTIABLE, PULLBACKS, bind
+from tinygrad_jp.core.binding import bind, check_settings
+from tinygrad_jp.core.errors import check_nothing_lost, missing_rule_error, name_of, shape_error
+from tinygrad_jp.core.table import COMPOSITIONS, NONDIFFERENTIABLE, PULLBACKS
+from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, method
 
 NUMBERS = (float, int, np.ndarray, np.generic)
 CONSTANTS = (*NUMBERS, list, tuple)
@@ -20,12 +21,22 @@ NO_SETTINGS: dict[str, Any] = {}
 def plain(x: Any) -> Any:
     """`x` with every Variable in it replaced by its data."""
     if isinstance(x, Operators):
-        return x._data
+        return x._array
+    if isinstance(x, tuple) and hasattr(x, "_make"):  # A named tuple.
+        return x._make(map(plain, x))
     if isinstance(x, list | tuple):
         return type(x)([plain(e) for e in x])
     if isinstance(x, dict):
         return {key: plain(e) for key, e in x.items()}
     return x
+
+
+def plain_settings(func: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """`settings` as plain arrays and numbers; a Variable whose gradient would be lost is refused."""
+    for name, x in settings.items():
+        if isinstance(x, Operators) and x.dtype.kind == "f" and not x.is_constant:
+            raise TypeError(f"{name_of(func)}: no derivative with respect to {name}= is known; give it as x.data")
+    return plain(settings)
 
 
 def _infix(ufunc: np.ufunc, op: Callable[[Any, Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -35,9 +46,9 @@ def _infix(ufunc: np.ufunc, op: Callable[[Any, Any], Any]) -> tuple[Callable[...
     """
 
     def left(self: "Operators", other: Any) -> Any:
-        a = self._data
+        a = self._array
         if isinstance(other, Operators):
-            b = other._data
+            b = other._array
         elif isinstance(other, NUMBERS):
             b = other
         else:
@@ -56,7 +67,7 @@ def _infix(ufunc: np.ufunc, op: Callable[[Any, Any], Any]) -> tuple[Callable[...
 
 def _comparison(op: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     """The method of a comparison, which gives a plain boolean array."""
-    return lambda self, other: op(self._data, plain(other))
+    return lambda self, other: op(self._array, plain(other))
 
 
 class Operators(ArrayMethods):
@@ -76,11 +87,22 @@ class Operators(ArrayMethods):
     __truediv__, __rtruediv__ = _infix(np.divide, operator.truediv)
     __pow__, __rpow__ = _infix(np.power, operator.pow)
     __matmul__, __rmatmul__ = _infix(np.matmul, operator.matmul)
+    __mod__, __rmod__ = _infix(np.remainder, operator.mod)
     __neg__, __pos__, __abs__ = map(method, (np.negative, np.positive, np.absolute))
 
     __eq__, __ne__, __lt__ = map(_comparison, (operator.eq, operator.ne, operator.lt))
     __le__, __gt__, __ge__ = map(_comparison, (operator.le, operator.gt, operator.ge))
     __hash__ = object.__hash__
+
+    def __floordiv__(self, other: ArrayLike) -> Any:
+        """A plain array: its derivative is 0."""
+        return self._array // plain(other)
+
+    def __rfloordiv__(self, other: ArrayLike) -> Any:
+        return plain(other) // self._array
+
+    def __divmod__(self, other: ArrayLike) -> tuple[Any, Self]:
+        return self // other, self % other
 
     def astype(self, dtype: DTypeLike) -> Self:
         return self.call(astype, self, dtype=dtype)
@@ -96,50 +118,75 @@ class Operators(ArrayMethods):
     def __len__(self) -> int:
         if not self.ndim:
             raise TypeError("len() of unsized object: this Variable holds one number, not an array")
-        return len(self._data)
+        return len(self._array)
 
     def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, value: ArrayLike) -> bool:
-        return bool(np.any(self._data == plain(value)))
+        return bool(np.any(self._array == plain(value)))
 
-    # Conversion to Python's numbers
+    # Conversion to Python's numbers and to arrays, in which a graph would be lost
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether no gradient can come here: it is the result of constants, or of `no_grad`, or a gradient."""
+        raise NotImplementedError
 
     def __float__(self) -> float:
-        return float(self._data)
+        check_nothing_lost(self, "float(v)")
+        return float(self._array)
 
     def __int__(self) -> int:
-        return int(self._data)
+        check_nothing_lost(self, "int(v)")
+        return int(self._array)
+
+    def __complex__(self) -> complex:
+        check_nothing_lost(self, "complex(v)")
+        return complex(self._array)
 
     def __index__(self) -> int:
-        return operator.index(self._data)
+        return operator.index(self._array)
 
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ValueError(f"the truth of a Variable of shape {self.shape} is ambiguous; use .all() or .any()")
-        return bool(self._data)
+        return bool(self._array)
 
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         if method != "__call__":
-            raise TypeError(f"np.{ufunc.__name__}.{method} has no rule; use np.sum, np.max or the like")
+            raise TypeError(f"{name_of(ufunc)}.{method} has no rule; use np.sum, np.max or the like")
         if "out" in kwargs:
-            raise TypeError(f"np.{ufunc.__name__}: out= and a += v on an array a lose the graph; write a = a + v")
-        return self.__array_function__(ufunc, (), args, kwargs)
+            raise TypeError(
+                f"{name_of(ufunc)}: out= and a += v on an array a lose the graph; write a = a + v, "
+                f"or v.data where v is a gradient: w.data -= lr * w.grad.data"
+            )
+        if ufunc in PULLBACKS:
+            return self.call(ufunc, *args, **kwargs)
+        if ufunc in NONDIFFERENTIABLE:
+            return ufunc(*plain(args), **plain(kwargs))
+        raise missing_rule_error(ufunc)
 
     def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if func in COMPOSITIONS:
-            return COMPOSITIONS[func](*args, **kwargs)
+            positional, settings = bind(func, args, kwargs, 0)
+            check_settings(func, settings, COMPOSITIONS[func])
+            return COMPOSITIONS[func](*positional, **settings)
         if func in PULLBACKS:
-            positional, settings = bind(func, args, kwargs)
-            return self.call(func, *positional, **settings)
+            positional, settings = bind(func, args, kwargs, len(PULLBACKS[func]))
+            return self.call(func, *positional, **plain_settings(func, settings))
         if func in NONDIFFERENTIABLE:
             return func(*plain(args), **plain(kwargs))
         raise missing_rule_error(func)
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        raise TypeError(
-            "a Variable does not turn into an array silently, its graph would be lost; use .data, or np.stack of a list"
-        )
+    if not TYPE_CHECKING:  # For a type checker, a class with __array__ is turned into arrays by np.tanh and the like.
+
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            if self.is_constant:
+                return np.array(self._array, dtype, copy=copy)
+            raise TypeError(
+                "a Variable does not turn into an array silently, its graph would be lost; "
+                "use .data, or np.stack of a list"
+            )

@@ -7,6 +7,8 @@ from typing import Any
 
 ENABLE_BACKPROP: ContextVar[bool] = ContextVar("enable_backprop", default=True)
 TRAIN: ContextVar[bool] = ContextVar("train", default=True)
+DIFFERENTIATING: ContextVar[bool] = ContextVar("differentiating", default=False)
+"""Whether `grad` or one of its kin is calling the function that it differentiates."""
 OBSERVER: ContextVar[Any] = ContextVar("observer", default=None)
 """The `Observer` that watches the engine in this thread or task, or None."""
 

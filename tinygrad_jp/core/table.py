@@ -1,15 +1,11 @@
-"""The table of derivatives, and how a call of NumPy finds its entry. The room `calculus` fills it."""
+"""The table of derivatives. It is empty here: the room `calculus` fills it."""
 
 import functools
-import inspect
 import sys
 from collections.abc import Callable
 from typing import Any, Self
 
-import numpy as np
-
-from tinygrad_jp.core.errors import name_of
-from tinygrad_jp.core.kinds import Rule
+from tinygrad_jp.kinds import Rule
 
 
 class Pullbacks(dict[Any, Any]):
@@ -98,50 +94,3 @@ def composition(func: Any) -> Callable[[Rule], Rule]:
         return composed
 
     return enter
-
-
-def bind(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """A call of NumPy in the one form that rules know: what can be differentiated by position, settings by keyword.
-
-    >>> bind(np.sum, ([1, 2], 0), {"keepdims": True})
-    ([[1, 2]], {'axis': 0, 'keepdims': True})
-    """
-    pullbacks = PULLBACKS[func]
-    if isinstance(pullbacks, Variadic) or (len(args) == len(pullbacks) and not kwargs):
-        return list(args), kwargs
-    names, defaults = _parameters(func, pullbacks)
-    if len(args) > len(names):
-        raise TypeError(f"{name_of(func)}: expected at most {len(names)} arguments, got {len(args)}")
-    call = dict(zip(names, args, strict=False)) | kwargs
-    positional = [call.pop(name) for name in names[: len(pullbacks)] if name in call]
-    return positional, {k: v for k, v in call.items() if k not in defaults or v is not defaults[k]}
-
-
-@functools.cache
-def _parameters(func: Any, pullbacks: tuple[Rule, ...]) -> tuple[list[str], dict[str, Any]]:
-    """The names of the parameters of `func` and their defaults: NumPy's, or those of the rule for a ufunc."""
-    try:
-        parameters = list(inspect.signature(func).parameters.values())
-    except ValueError:
-        parameters = []
-    if not parameters or isinstance(func, np.ufunc):
-        parameters = list(inspect.signature(pullbacks[-1]).parameters.values())[2:]
-    return [p.name for p in parameters], {p.name: p.default for p in parameters if p.default is not p.empty}
-
-
-def check_settings(func: Any, settings: dict[str, Any]) -> None:
-    """Refuse a setting that the rule of `func` does not know."""
-    known = _setting_names(func, PULLBACKS[func])
-    for name in settings:
-        if name not in known:
-            remedy = f"it supports {', '.join(known)}" if known else "call it without"
-            raise TypeError(f"{name_of(func)}: its rule does not support {name}=; {remedy}")
-
-
-@functools.cache
-def _setting_names(func: Any, pullbacks: Any) -> tuple[str, ...]:
-    """What follows gy, y and the arguments in the signature of the last rule: the settings of `func`."""
-    if isinstance(pullbacks, Variadic):
-        parameters = inspect.signature(pullbacks.rule).parameters.values()
-        return tuple(p.name for p in parameters if p.kind == p.KEYWORD_ONLY)
-    return tuple(inspect.signature(pullbacks[-1]).parameters)[2 + len(pullbacks) :]

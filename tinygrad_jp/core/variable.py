@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core.arrays import Outputs, output, released
-from tinygrad_jp.core.backward import key_of, run_backward, toposort
+from tinygrad_jp.core.arrays import Outputs, as_data, output, released
+from tinygrad_jp.core.backward import gradient_dtype, key_of, run_backward, toposort
+from tinygrad_jp.core.binding import check_settings
 from tinygrad_jp.core.errors import call_with_user_warning, missing_rule_error, name_of, plain_name, shape_error
-from tinygrad_jp.core.kinds import Array, ArrayLike, ArrayMethods, Rule
 from tinygrad_jp.core.operators import CONSTANTS, NO_SETTINGS, Operators, plain
 from tinygrad_jp.core.settings import ENABLE_BACKPROP, OBSERVER
-from tinygrad_jp.core.table import CUSTOM_RULE, DOMAIN_LIMITED, OUTPUT_UNUSED, PULLBACKS, check_settings
+from tinygrad_jp.core.table import CUSTOM_RULE, DOMAIN_LIMITED, OUTPUT_UNUSED, PULLBACKS
+from tinygrad_jp.kinds import Array, ArrayLike, ArrayMethods, Rule
 
 next_sequence = itertools.count().__next__
 _recording, _observer, _new = ENABLE_BACKPROP.get, OBSERVER.get, object.__new__
@@ -31,8 +32,8 @@ class Variable(Operators):
 
     `data` is the array, `grad` the gradient that `backward()` leaves (a Variable, or None before), `creator` the
     Function that computed it (None for a leaf, which was made from data), and `name` a label for pictures. Lists,
-    numbers and arrays are accepted as data. An array is held as it is, not copied. Integers can be held, but not
-    differentiated.
+    numbers and arrays are accepted as data. An array is held as it is, not copied. The gradient of integers is a
+    float64. `Variable(None)` waits for its data.
 
     NumPy's operators, functions and most methods of arrays work on Variables. Comparisons give plain boolean arrays.
     `x += 1` means `x = x + 1`: a new Variable, which is not a leaf. To change x itself, change `x.data`.
@@ -44,12 +45,12 @@ class Variable(Operators):
     (variable(14.0), variable([2. 4. 6.]))
     """
 
-    # A result of one number stays a NumPy scalar in `_data`, on which arithmetic is ten times as fast as on a 0-d
+    # A result of one number stays a NumPy scalar in `_array`, on which arithmetic is ten times as fast as on a 0-d
     # array. `data` gives it out as a 0-d array.
     __slots__ = ("_grad", "creator", "name")
 
-    def __init__(self, data: ArrayLike, name: str | None = None) -> None:
-        self._data = _as_data(data)
+    def __init__(self, data: ArrayLike | None, name: str | None = None) -> None:
+        self._array = None if data is None else as_data(data)
         self._grad: Any = None
         self.creator: Function | None = None
         self.name = name
@@ -57,13 +58,13 @@ class Variable(Operators):
     @property
     def data(self) -> Any:
         """The array that this Variable holds."""
-        if not isinstance(self._data, np.ndarray) and self._data is not None:
-            self._data = np.asarray(self._data)
-        return self._data
+        if not isinstance(self._array, np.ndarray) and self._array is not None:
+            self._array = np.asarray(self._array)
+        return self._array
 
     @data.setter
-    def data(self, data: ArrayLike) -> None:
-        self._data = _as_data(data)
+    def data(self, data: ArrayLike | None) -> None:
+        self._array = None if data is None else as_data(data)
 
     @property
     def grad(self) -> Any:
@@ -76,8 +77,8 @@ class Variable(Operators):
             grad = as_variable(grad)
             if grad.shape != self.shape:
                 raise ValueError(f"grad: expected the shape {self.shape} of the data, got {grad.shape}")
-            if grad.dtype != self.dtype:
-                grad = grad.astype(self.dtype)
+            if grad.dtype != gradient_dtype(self):
+                grad = grad.astype(gradient_dtype(self))
         self._grad = grad
 
     def backward(self, retain_grad: bool = False, create_graph: bool = False) -> None:
@@ -107,7 +108,7 @@ class Variable(Operators):
                 between = [*([self] if self.grad is None else []), *(x for f in order for x in f.variables)]
                 found += dict.fromkeys(x for x in between if x.creator is not None)
             # No two gradients may share memory: the rule of + passes gy itself to both of its arguments.
-            taken = {id(self._grad._data)} if isinstance(self._grad, Variable) else set()
+            taken = {id(self._grad._array)} if isinstance(self._grad, Variable) else set()
             for x in found:
                 x._accumulate_grad(grads.get(key_of(x)), taken)
         finally:
@@ -115,17 +116,19 @@ class Variable(Operators):
 
     def _seed(self, create_graph: bool) -> Array:
         """The gradient that a backward pass from here starts with."""
-        data, grad = self._data, self._grad
-        if data.dtype.kind != "f":
-            raise TypeError(f"backward: expected a Variable of floats, got {data.dtype}; use .astype(float)")
+        data, grad = self._array, self._grad
+        if data.dtype.kind not in "fiu":
+            raise TypeError(f"backward: expected a Variable of numbers, got {data.dtype}; use .astype(float)")
         if grad is _DETACHED and self.creator is None:
             raise RuntimeError(
                 "backward: no graph leads to this Variable, so there is nothing to go back through: it was computed "
                 "from plain arrays, under no_grad(), or as a gradient without backward(create_graph=True)"
             )
         if grad is not None and self.creator is not None:
-            return grad if create_graph else grad._data
-        return np.ones_like(data) if isinstance(data, np.ndarray) else type(data)(1)
+            return grad if create_graph else grad._array
+        return (
+            np.ones_like(data, gradient_dtype(data)) if isinstance(data, np.ndarray) else gradient_dtype(data).type(1)
+        )
 
     def _accumulate_grad(self, g: Array | None, taken: set[int]) -> None:
         """Add g to `grad`, in memory that is its own. `taken`: the arrays that other gradients hold."""
@@ -134,11 +137,15 @@ class Variable(Operators):
         if self._grad is not None:
             self._grad = self._grad + g
             return
-        data = g._data if isinstance(g, Variable) else g
+        data = g._array if isinstance(g, Variable) else g
         if id(data) in taken or data.base is not None:
             g = +g
         taken.add(id(data))
         self._grad = g if isinstance(g, Variable) else _variable(g, None, _DETACHED)
+
+    @property
+    def is_constant(self) -> bool:
+        return self.creator is None and self._grad is _DETACHED
 
     def cleargrad(self) -> None:
         """Forget the gradient, so that the next `backward()` starts from none."""
@@ -183,7 +190,7 @@ class Variable(Operators):
         if observer is not None:
             observer.recorded(f)
         x = _new(Variable)
-        x._data = y
+        x._array = y
         x._grad = None
         x.creator = f
         x.name = None
@@ -205,9 +212,7 @@ class Parameter(Variable):
     __slots__ = ()
 
     def __init__(self, data: ArrayLike | None = None, name: str | None = None) -> None:
-        super().__init__(0.0 if data is None else data, name)
-        if data is None:
-            self._data = None
+        super().__init__(data, name)
 
 
 def as_variable(x: ArrayLike) -> Variable:
@@ -218,7 +223,7 @@ def as_variable(x: ArrayLike) -> Variable:
 def _variable(data: Any, creator: "Function | None", grad: Any = None) -> Variable:
     """A result: a Variable without the checks of its constructor, which take a third of the time of an operation."""
     y = _new(Variable)
-    y._data = data
+    y._array = data
     y._grad = grad
     y.creator = creator
     y.name = None
@@ -229,22 +234,6 @@ def _rebuild(cls: type[Variable], data: Any, name: str | None, grad: Any) -> Var
     x = cls(data, name)
     x.grad = grad
     return x
-
-
-def _as_data(data: Any, whose: str = "Variable") -> Any:
-    """`data` as an array of numbers, or as a NumPy scalar if it is a single number."""
-    if isinstance(data, Variable):
-        raise TypeError(f"{whose}: expected an array, a list or a number, got a Variable; use as_variable(x) or x.data")
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise TypeError(f"{whose}: the data do not form an array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{whose}: expected an array, a list or a number (floats, integers or booleans), "
-            f"got {type(data).__name__} of dtype {array.dtype}; convert it to numbers first"
-        )
-    return array if array.ndim else array[()]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -353,7 +342,7 @@ class Function:
         Function.__init__(self, type(self), args, NO_SETTINGS, xs, None)
         y = self.forward(*args)
         whose = f"{self.name}.forward"
-        self.y = Outputs(_as_data(e, whose) for e in y) if isinstance(y, tuple) else _as_data(y, whose)
+        self.y = Outputs(as_data(e, whose) for e in y) if isinstance(y, tuple) else as_data(y, whose)
         recording, observer = _recording(), _observer()
         if recording and observer is not None:
             observer.recorded(self)
@@ -411,7 +400,7 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
     if pullbacks is None:
         raise missing_rule_error(func)
     if settings:
-        check_settings(func, settings)
+        check_settings(func, settings, pullbacks)
     data: list[Any] = []
     xs: list[Variable | None] = []
     linked = False
@@ -420,7 +409,7 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
             if i >= len(pullbacks):
                 which = f"{name_of(func)}: no derivative with respect to its argument {i + 1} is known"
                 raise TypeError(f"{which}; give that as x.data")
-            data.append(x._data)
+            data.append(x._array)
             if pullbacks[i] is None:
                 xs.append(None)
             else:
@@ -442,9 +431,9 @@ def apply_inplace(func: Any, x: Variable) -> Variable:
     x must be the result, of at least 1 MB, of a function in `OUTPUT_UNUSED`, and the rule of `func(x, out)` may use y
     alone. The memory of x is released: from now on x reads NaN, and takes no memory.
     """
-    data, f = x._data, x.creator
+    data, f = x._array, x.creator
     unused = f is not None and f.func in OUTPUT_UNUSED and f.y is data
     if f is None or not unused or data.nbytes < LARGE or not _recording() or _observer() is not None:
         return apply(func, x)
-    x._data = f.y = released(data)
-    return Variable.record(func, (x._data,), NO_SETTINGS, (x,), func(data, data))
+    x._array = f.y = released(data)
+    return Variable.record(func, (x._array,), NO_SETTINGS, (x,), func(data, data))

@@ -26,7 +26,7 @@ def method(func: Any) -> Callable[..., Any]:
 
 def _plain_method(func: Any) -> Callable[..., Any]:
     """A method without a gradient, which gives a plain array."""
-    return functools.wraps(func)(lambda self, *args, **settings: func(self._data, *args, **settings))
+    return functools.wraps(func)(lambda self, *args, **settings: func(self._array, *args, **settings))
 
 
 def _reduction(func: Any) -> Callable[..., Any]:
@@ -42,30 +42,30 @@ def _reduction(func: Any) -> Callable[..., Any]:
 class ArrayMethods:
     """The methods of arrays that people reach for, each by NumPy's function of the same name: `x.sum()`."""
 
-    __slots__ = ("_data",)
+    __slots__ = ("_array",)
 
-    _data: Any
+    _array: Any
     call: Any  # How a `@primitive` is applied to this kind of argument.
 
     @property
     def shape(self) -> Shape:
-        return self._data.shape
+        return self._array.shape
 
     @property
     def ndim(self) -> int:
-        return self._data.ndim
+        return self._array.ndim
 
     @property
     def size(self) -> int:
-        return self._data.size
+        return self._array.size
 
     @property
     def dtype(self) -> numpy.dtype[Any]:
-        return self._data.dtype
+        return self._array.dtype
 
     @property
     def nbytes(self) -> int:
-        return self._data.nbytes
+        return self._array.nbytes
 
     @property
     def T(self) -> Self:
@@ -90,10 +90,10 @@ class ArrayMethods:
         return np.positive(self)
 
     def item(self) -> Any:
-        return self._data.item()
+        return self._array.item()
 
     def tolist(self) -> Any:
-        return self._data.tolist()
+        return self._array.tolist()
 
     sum, mean, max, min, prod, var, std = map(_reduction, (np.sum, np.mean, np.max, np.min, np.prod, np.var, np.std))
     swapaxes, squeeze, clip, dot, cumsum, sort = map(
