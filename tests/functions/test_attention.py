@@ -254,7 +254,7 @@ MISTAKES = [
     (lambda: L.TransformerBlock(3, 4), ValueError, "n_heads=3 divides, got 4"),
     (lambda: L.MultiHeadAttention(2)(X[0]), ValueError, "expected x of shape (N, T, D), got (3, 4)"),
     (lambda: L.MultiHeadAttention(2, 8)(X), ValueError, "expected x of shape (N, T, 8), got (2, 3, 4)"),
-    (lambda: L.MultiHeadAttention(2, 4)(X, X[..., :2]), ValueError, "expected context of shape (N, T, 4)"),
+    (lambda: L.MultiHeadAttention(2, 4)(X, X[..., :2]), ValueError, "expected memory of shape (N, T, 4)"),
     (
         lambda: L.MultiHeadAttention(2)(X, mask=np.ones((3, 4), bool)),
         ValueError,

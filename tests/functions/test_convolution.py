@@ -372,12 +372,12 @@ W = np.zeros((6, 4, 3, 3))
         (
             lambda: conv2d(x[0], W),
             ValueError,
-            "conv2d: expected x of shape (N, C, H, W), got (4, 5, 5); reshape it, with 1 for what is single",
+            "conv2d: expected x of shape (N, C, H, W), got (4, 5, 5); reshape it, adding axes of length 1",
         ),
         (
             lambda: conv2d(x, W[0]),
             ValueError,
-            "conv2d: expected W of shape (OC, C/groups, KH, KW), got (4, 3, 3); reshape it, with 1 for what is single",
+            "conv2d: expected W of shape (OC, C/groups, KH, KW), got (4, 3, 3); reshape it, adding axes of length 1",
         ),
         (lambda: deconv2d(x, W[0]), ValueError, "deconv2d: expected W of shape (C, OC/groups, KH, KW), got (4, 3, 3)"),
         (

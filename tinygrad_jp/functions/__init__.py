@@ -1,7 +1,7 @@
 """The functions that networks are built of, known as `F`.
 
-Each takes Variables or arrays and returns a Variable. What NumPy has, NumPy computes; what is here is the rest, and
-DeZero's names for the most usual of it.
+Each takes Variables, arrays, numbers or lists, and returns a Variable. Here are the functions that NumPy lacks, and
+DeZero's names for the most common ones that it has.
 """
 
 from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization
@@ -22,14 +22,7 @@ __all__ = [
 ]
 
 # F shows what users call, not the files that it stands in.
-del (
-    activations,
-    attention,
-    basics,
-    convolution,
-    losses,
-    normalization,
-)  # F shows what users call, not the files that it stands in.
+del activations, attention, basics, convolution, losses, normalization
 
 
 def __dir__() -> list[str]:

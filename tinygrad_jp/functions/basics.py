@@ -1,14 +1,12 @@
 """NumPy's functions under DeZero's names, and the affine map."""
 
 import math
-from typing import Any
 
-import numpy
-
-from tinygrad_jp.core import PULLBACKS, Axis, Shape, Variable, apply, arrays, as_variable
-from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Axis, Shape, Variable, apply, arrays, as_variable
 from tinygrad_jp.core.table import OUTPUT_UNUSED
+from tinygrad_jp.functions.precision import upcast
 from tinygrad_jp.functions.stable import sum_rows
+from tinygrad_jp.kinds import DTypeLike, Index, np
 
 __all__ = [
     "average",
@@ -36,32 +34,33 @@ __all__ = [
 ]
 
 
-def sin(x: Any) -> Variable:
+def sin(x: ArrayLike) -> Variable:
     """The sine of x, in radians."""
     return apply(np.sin, x)
 
 
-def cos(x: Any) -> Variable:
+def cos(x: ArrayLike) -> Variable:
     """The cosine of x, in radians."""
     return apply(np.cos, x)
 
 
-def tanh(x: Any) -> Variable:
+def tanh(x: ArrayLike) -> Variable:
     """The hyperbolic tangent of x."""
     return apply(np.tanh, x)
 
 
-def exp(x: Any) -> Variable:
+def exp(x: ArrayLike) -> Variable:
     """e to the power x."""
     return apply(np.exp, x)
 
 
-def log(x: Any) -> Variable:
+def log(x: ArrayLike) -> Variable:
     """The natural logarithm of x."""
     return apply(np.log, x)
 
 
-def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+@upcast("x")
+def sum(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Variable:
     """The sum of x over `axis`, or over all.
 
     >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
@@ -70,7 +69,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     return apply(np.sum, x, axis=axis, keepdims=keepdims)
 
 
-def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+def mean(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Variable:
     """The mean of x over `axis`, or over all.
 
     >>> mean([[1.0, 2.0], [3.0, 4.0]], axis=0)
@@ -82,18 +81,18 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
 average = mean
 
 
-def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Variable:
     """The largest element of x over `axis`, or of all. Equal ones share the gradient equally."""
     return apply(np.max, x, axis=axis, keepdims=keepdims)
 
 
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Variable:
     """The smallest element of x over `axis`, or of all. Equal ones share the gradient equally."""
     return apply(np.min, x, axis=axis, keepdims=keepdims)
 
 
-def clip(x: Any, x_min: Any, x_max: Any) -> Variable:
-    """x, where it lies between the bounds, else the nearer bound. The slope is 1 between them and on them, else 0.
+def clip(x: ArrayLike, x_min: ArrayLike, x_max: ArrayLike) -> Variable:
+    """x where it lies between the bounds, otherwise the nearer bound. Its slope is 1 up to the bounds, 0 beyond.
 
     >>> clip([-2.0, 0.5, 2.0], -1.0, 1.0)
     variable([-1.   0.5  1. ])
@@ -101,37 +100,41 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Variable:
     return apply(np.clip, x, x_min, x_max)
 
 
-def reshape(x: Any, shape: Shape) -> Variable:
-    """The elements of x in another shape, of which one length may be -1."""
+def reshape(x: ArrayLike, shape: Shape) -> Variable:
+    """The elements of x in another shape. One of its lengths may be -1, which stands for what is left."""
     return apply(np.reshape, x, shape=shape)
 
 
-def flatten(x: Any) -> Variable:
+def flatten(x: ArrayLike) -> Variable:
     """Each example of x (N, ...) as one row: (N, D).
 
     >>> flatten(np.zeros((10, 3, 8, 8))).shape
     (10, 192)
     """
-    n = np.shape(x)[0]
-    return apply(np.reshape, x, shape=(n, int(np.size(x) // n) if n else -1))
+    shape = np.shape(x)
+    if not shape:
+        raise ValueError("flatten: expected x of shape (N, ...), got a single number; use reshape(x, (1, 1))")
+    return apply(np.reshape, x, shape=(shape[0], math.prod(shape[1:])))
 
 
-def transpose(x: Any, axes: Shape | None = None) -> Variable:
+def transpose(x: ArrayLike, axes: Shape | None = None) -> Variable:
     """x with its axes in the order `axes`, or reversed."""
     return apply(np.transpose, x, axes=axes)
 
 
-def expand_dims(x: Any, axis: Axis) -> Variable:
+def expand_dims(x: ArrayLike, axis: Axis) -> Variable:
     """x with a new axis of length 1 at `axis`."""
     return apply(np.expand_dims, x, axis=axis)
 
 
-def broadcast_to(x: Any, shape: Shape) -> Variable:
+@upcast("x")
+def broadcast_to(x: ArrayLike, shape: Shape) -> Variable:
     """x, repeated to `shape` by the rules of broadcasting."""
     return apply(np.broadcast_to, x, shape=shape)
 
 
-def sum_to(x: Any, shape: Shape) -> Variable:
+@upcast("x")
+def sum_to(x: ArrayLike, shape: Shape) -> Variable:
     """x, summed down to `shape`: the adjoint of `broadcast_to`.
 
     >>> sum_to([[1.0, 2.0], [3.0, 4.0]], (1, 2))
@@ -140,8 +143,9 @@ def sum_to(x: Any, shape: Shape) -> Variable:
     return arrays.sum_to(as_variable(x), shape)
 
 
-def get_item(x: Any, slices: Any) -> Variable:
-    """`x[slices]`. Where indices repeat, the gradients add up.
+@upcast("x")
+def get_item(x: ArrayLike, slices: Index) -> Variable:
+    """`x[slices]`. Where an index occurs more than once, its gradients add up.
 
     >>> get_item([1.0, 2.0, 3.0], [0, 2, 2])
     variable([1. 3. 3.])
@@ -149,7 +153,8 @@ def get_item(x: Any, slices: Any) -> Variable:
     return as_variable(x)[slices]
 
 
-def embed_id(x: Any, W: Any) -> Variable:
+@upcast("W")
+def embed_id(x: ArrayLike, W: ArrayLike) -> Variable:
     """The rows of W (V, D) at the integers x, of shape (*x.shape, D).
 
     >>> embed_id([1, 0, 1], [[0.0, 0.5], [1.0, 1.5]])
@@ -157,30 +162,28 @@ def embed_id(x: Any, W: Any) -> Variable:
               [0.  0.5]
               [1.  1.5]])
     """
-    x = numpy.asarray(x.data if isinstance(x, Variable) else x)
-    n = np.shape(W)[0]
-    if x.dtype.kind not in "iu":
-        raise TypeError(f"embed_id: expected integers, got {x.dtype}; use x.astype(int)")
-    if x.size and not 0 <= x.min() <= x.max() < n:
-        raise ValueError(f"embed_id: expected integers from 0 to {n - 1}, got {x.min()} to {x.max()}")
-    return as_variable(W)[x]
+    W = as_variable(W)
+    if not W.ndim:
+        raise ValueError("embed_id: expected W of shape (V, D), got a single number")
+    ids = as_integers("embed_id", x)
+    check_range("embed_id", ids, W.shape[0])
+    return W[ids]
 
 
-def one_hot(t: Any, n: int, dtype: Any = np.float32) -> Variable:
+def one_hot(t: ArrayLike, n: int, dtype: DTypeLike = np.float32) -> Variable:
     """Rows of `n` zeros with a one at each label: shape (*t.shape, n). It has no gradient.
 
     >>> one_hot([2, 0], 3)
     variable([[0. 0. 1.]
               [1. 0. 0.]])
     """
-    t = numpy.asarray(t.data if isinstance(t, Variable) else t)
-    if t.dtype.kind not in "iu" or (t.size and not 0 <= t.min() <= t.max() < n):
-        raise ValueError(f"one_hot: expected integer labels from 0 to {n - 1}, got {t.dtype} {t.min()} to {t.max()}")
-    return Variable(one_hot_rows(t, n, dtype))
+    labels = as_integers("one_hot", t)
+    check_range("one_hot", labels, n)
+    return Variable(one_hot_rows(labels, n, dtype))
 
 
-def one_hot_rows(t: Any, n: int, dtype: Any = np.float32) -> Any:
-    """Rows of zeros with a one at each label: shape `(*t.shape, n)`.
+def one_hot_rows(t: Array, n: int, dtype: DTypeLike = np.float32) -> Array:
+    """`one_hot` for rules: an array, of labels that have been checked.
 
     >>> one_hot_rows(np.array([2, 0]), 3)
     array([[0., 0., 1.],
@@ -191,15 +194,33 @@ def one_hot_rows(t: Any, n: int, dtype: Any = np.float32) -> Any:
     return y.reshape(*t.shape, n)
 
 
-def matmul(x: Any, W: Any) -> Variable:
+def as_integers(name: str, t: ArrayLike) -> Array:
+    """The labels or indices `t` as an array of integers; an error in the name of the function `name` otherwise."""
+    integers: Array = np.asarray(t.data if isinstance(t, Variable) else t)
+    if not integers.size and integers.dtype.kind == "f":  # NumPy takes an empty list for floats.
+        return integers.astype(int)
+    if integers.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected integers, got {integers.dtype}; use .astype(int)")
+    return integers
+
+
+def check_range(name: str, t: Array, n: int) -> None:
+    """Refuse integers that are not from 0 to n − 1."""
+    if t.size and not 0 <= t.min() <= t.max() < n:
+        raise ValueError(f"{name}: expected integers from 0 to {n - 1}, got {t.min()} to {t.max()}")
+
+
+@upcast("x", "W")
+def matmul(x: ArrayLike, W: ArrayLike) -> Variable:
     """The product of matrices, x @ W, with x (..., N, K), W (..., K, M) and the result (..., N, M)."""
     return apply(np.matmul, x, W)
 
 
-def linear(x: Any, W: Any, b: Any = None) -> Variable:
+@upcast("x", "W", "b")
+def linear(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> Variable:
     """The affine map of a fully connected layer.
 
-    y = x·W + b, with x of shape (..., I), W (I, O), b (O,) or None, and y (..., O).
+    y = x·W + b, with x of shape (..., I), W (I, O), b (O,) or None, and y (..., O). Another b is broadcast to y.
 
     >>> linear([[1.0, 2.0]], [[1.0, 0.0], [0.0, 3.0]], [0.5, 0.5])
     variable([[1.5 6.5]])
@@ -209,23 +230,28 @@ def linear(x: Any, W: Any, b: Any = None) -> Variable:
     shape = np.shape(x)
     if not shape:
         raise ValueError("linear: expected x of shape (..., I), got one number; give an array of one element")
+    if np.ndim(b) > 1:
+        return linear(x, W) + b
     rows = apply(_linear, np.reshape(x, (math.prod(shape[:-1]), shape[-1])), W, b)  # BLAS multiplies matrices only.
     return rows.reshape(*shape[:-1], rows.shape[-1])
 
 
-def _linear(x: Any, W: Any, b: Any) -> Any:
+def _linear(x: Array, W: Array, b: Array | None) -> Array:
+    if W.ndim != 2:
+        raise ValueError("expected W of shape (I, O); reshape it")
     y = x.dot(W)
     if b is None:
         return y
-    if b.dtype != y.dtype or b.ndim != 1:
-        return y + b
+    if b.dtype != y.dtype:
+        y = y.astype(np.result_type(y, b))
     y += b
     return y
 
 
+# `np.dot` and no method of gy or x: either of them may be an array while the other factor is a Variable.
 PULLBACKS[_linear] = (
-    lambda gy, y, x, W, b: gy.dot(W.T),
-    lambda gy, y, x, W, b: np.dot(x.T, gy),  # No method of x, which may be an array where gy is a Variable.
-    lambda gy, y, x, W, b: sum_rows(gy),
+    lambda gy, y, x, W, b: np.dot(gy, W.T),
+    lambda gy, y, x, W, b: np.dot(x.T, gy),
+    lambda gy, y, x, W, b: sum_rows(gy) if b.shape == gy.shape[1:] else arrays.sum_to(gy, b.shape),
 )
 OUTPUT_UNUSED.add(_linear)

@@ -1,25 +1,38 @@
-"""Normalization, and dropout: what keeps training on its way."""
+"""Normalization and dropout, which keep training stable."""
 
-from typing import Any
+import functools
+import math
 
 import numpy
 
-from tinygrad_jp.core import PULLBACKS, Axis, Variable, apply, as_variable, pullback
-from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Axis, Variable, apply, as_variable, pullback
+from tinygrad_jp.core.arrays import keepdims_shape, normalize_axes, reduced_size
 from tinygrad_jp.core.settings import TRAIN
 from tinygrad_jp.core.table import Joint
+from tinygrad_jp.functions.precision import upcast
 from tinygrad_jp.functions.stable import sum_rows
+from tinygrad_jp.kinds import DTypeLike, np
 from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["batch_norm", "dropout", "group_norm", "layer_norm"]
 
 
-def batch_norm(x: Any, gamma: Any, beta: Any, mean: Any, var: Any, decay: float = 0.9, eps: float = 2e-5) -> Variable:
+@upcast("x", "gamma", "beta", integers=True)
+def batch_norm(
+    x: ArrayLike,
+    gamma: ArrayLike,
+    beta: ArrayLike,
+    mean: ArrayLike,
+    var: ArrayLike,
+    decay: float = 0.9,
+    eps: float = 2e-5,
+) -> Variable:
     """Normalize each channel over the batch: y = gamma · (x − mean) / √(var + eps) + beta.
 
-    x is (N, C) or (N, C, ...); gamma, beta, mean and var are (C,). While training, mean and var are those of the batch,
-    and the arrays `mean` and `var` are moved towards them in place: mean ← decay·mean + (1 − decay)·batch mean, and var
-    likewise, by the unbiased variance. Under `test_mode()` these arrays are used.
+    x is (N, C) or (N, C, ...); gamma, beta, mean and var are (C,). While training, the mean and variance are those of
+    the batch, and the arrays `mean` and `var` are moved towards them in place: mean ← decay·mean + (1 − decay)·(batch
+    mean), and var likewise, by the unbiased variance. A batch of no examples moves nothing. Under `test_mode()` the
+    arrays `mean` and `var` are used.
 
     Source: Ioffe and Szegedy, Batch Normalization, 2015.
 
@@ -35,20 +48,31 @@ def batch_norm(x: Any, gamma: Any, beta: Any, mean: Any, var: Any, decay: float 
         shapes = ", ".join(str(np.shape(p)) for p in (gamma, beta, mean, var))
         raise ValueError(f"batch_norm: expected x of shape (N, C, ...) and four of (C,), got {x.shape} and {shapes}")
     channel = (1, -1) + (1,) * (x.ndim - 2)
-    mean, var = (p.data if isinstance(p, Variable) else p for p in (mean, var))
+    statistics: list[Array] = [p.data if isinstance(p, Variable) else p for p in (mean, var)]
     if TRAIN.get():
-        axes = (0, *range(2, x.ndim))
-        n = x.size // max(x.shape[1], 1)
-        y, batch_mean, batch_var = _standardized(x, axes, eps)
-        mean += (1 - decay) * (batch_mean.ravel() - mean)
-        var += (1 - decay) * (batch_var.ravel() * (n / max(n - 1, 1)) - var)
+        y, *moments = _standardized(x, (0, *range(2, x.ndim)), eps)
+        _update(statistics, moments, 1 - decay, x.size // max(x.shape[1], 1))
     else:
-        scale = 1 / np.sqrt(var.reshape(channel) + eps)
-        y = (x - mean.reshape(channel)) * scale.astype(x.dtype)
+        m, v = (np.reshape(p, channel).astype(x.dtype) for p in statistics)
+        y = (x - m) * (1 / np.sqrt(v + eps))
     return y * np.reshape(gamma, channel) + np.reshape(beta, channel)
 
 
-def layer_norm(x: Any, gamma: Any = None, beta: Any = None, *, axis: Axis = -1, eps: float = 1e-5) -> Variable:
+def _update(statistics: list[Array], moments: list[Array], step: float, n: int) -> None:
+    """Move the running mean and variance towards those of a batch with n elements in each channel."""
+    if not all(isinstance(p, numpy.ndarray) for p in statistics):
+        kinds = " and ".join(type(p).__name__ for p in statistics)
+        raise TypeError(f"batch_norm: expected mean and var as arrays, which are updated in place, got {kinds}")
+    if n:
+        (mean, var), (batch_mean, batch_var) = statistics, moments
+        mean += step * (batch_mean.ravel() - mean)
+        var += step * (batch_var.ravel() * (n / max(n - 1, 1)) - var)
+
+
+@upcast("x", "gamma", "beta", integers=True)
+def layer_norm(
+    x: ArrayLike, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, *, axis: Axis = -1, eps: float = 1e-5
+) -> Variable:
     """Normalize each example over `axis`: y = gamma · (x − mean) / √(var + eps) + beta.
 
     gamma and beta, where they are given, broadcast to x. Source: Ba et al., Layer Normalization, 2016.
@@ -58,42 +82,62 @@ def layer_norm(x: Any, gamma: Any = None, beta: Any = None, *, axis: Axis = -1, 
               [-0.99999995  0.99999995]])
     """
     x = as_variable(x)
-    if axis == -1 and x.dtype.kind == "f" and np.shape(gamma) == np.shape(beta) == x.shape[-1:]:
+    if not x.ndim:
+        return layer_norm(np.reshape(x, 1), gamma, beta, axis=axis, eps=eps).reshape(())
+    if axis == -1 and np.shape(gamma) == np.shape(beta) == x.shape[-1:]:
         return apply(_layer_norm, x, gamma, beta, eps=eps)
     y, _, _ = _standardized(x, axis, eps)
     y = y if gamma is None else y * gamma
     return y if beta is None else y + beta
 
 
-def _layer_norm(x: Any, gamma: Any, beta: Any, eps: float) -> Any:
+def _layer_norm(x: Array, gamma: Array, beta: Array, eps: float) -> Array:
     z, _ = _last_standardized(x, eps)
-    return z * gamma + beta
+    y = z * gamma
+    if beta.dtype != y.dtype:
+        return y + beta
+    y += beta
+    return y
 
 
-def _last_standardized(x: Any, eps: float) -> Any:
+def _last_standardized(x: Array, eps: float) -> tuple[Array, Array]:
     """z, which is x with mean 0 and variance 1 over the last axis, and 1 / √(variance + eps)."""
-    z = x - _last_mean(x)
+    z = x - x[..., :1]  # A mean of equal numbers is rounded; their differences are 0, and so is the mean of these.
+    z -= _last_mean(z)
     scale = 1 / np.sqrt(_last_mean(z * z) + eps)
-    return z * scale, scale
+    z *= scale
+    return z, scale
 
 
-def _last_mean(x: Any) -> Any:
-    """The mean over the last axis, as a product with 1/D: BLAS sums faster than NumPy."""
-    return np.expand_dims(x @ numpy.full(x.shape[-1], 1 / x.shape[-1], x.dtype), -1)
+def _last_mean(x: Array) -> Array:
+    """The mean over the last axis, kept with length 1, as a product with 1/D: BLAS sums faster than NumPy."""
+    return (x @ _weights(x.shape[-1], x.dtype))[..., None]
 
 
-def d_layer_norm(gy: Any, y: Any, x: Any, gamma: Any, beta: Any, *, eps: float) -> Any:
+@functools.lru_cache(maxsize=16)
+def _weights(n: int, dtype: DTypeLike) -> Array:
+    """A vector of n times 1/n. It is shared, so it cannot be written to."""
+    weights = np.full(n, 1 / max(n, 1), dtype)
+    weights.flags.writeable = False
+    return weights
+
+
+def d_layer_norm(gy: Array, y: Array, x: Array, gamma: Array, beta: Array, *, eps: float) -> tuple[Array, ...]:
     """What remains of gy·gamma without its mean and its part along z, over the deviation."""
     z, scale = _last_standardized(x, eps)
     gz = gy * gamma
-    gx = (gz - _last_mean(gz) - z * _last_mean(gz * z)) * scale
+    gx = gz - _last_mean(gz) - z * _last_mean(gz * z)
+    gx *= scale
     return gx, sum_rows(gy * z), sum_rows(gy)
 
 
 PULLBACKS[_layer_norm] = Joint(d_layer_norm)
 
 
-def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, *, eps: float = 1e-5) -> Variable:
+@upcast("x", "gamma", "beta", integers=True)
+def group_norm(
+    x: ArrayLike, groups: int, gamma: ArrayLike | None = None, beta: ArrayLike | None = None, *, eps: float = 1e-5
+) -> Variable:
     """Normalize each example of x (N, C, ...) over each of `groups` groups of channels; gamma and beta are (C,).
 
     Source: Wu and He, Group Normalization, 2018.
@@ -107,36 +151,54 @@ def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, *, eps:
     shape = np.shape(x)
     if len(shape) < 2 or groups < 1 or shape[1] % groups:
         raise ValueError(f"group_norm: expected x (N, C, ...) whose C {groups} groups divide, got {shape}")
-    y = apply(np.reshape, x, shape=(shape[0], groups, -1))
+    y = apply(np.reshape, x, shape=(shape[0], groups, math.prod(shape[1:]) // groups))
     y = np.reshape(_standardized(y, -1, eps)[0], shape)
     channel = (1, -1) + (1,) * (len(shape) - 2)
     y = y if gamma is None else y * np.reshape(gamma, channel)
     return y if beta is None else y + np.reshape(beta, channel)
 
 
-def _standardized(x: Variable, axis: Axis, eps: float) -> tuple[Variable, Any, Any]:
+def _standardized(x: Variable, axis: Axis, eps: float) -> tuple[Variable, Array, Array]:
     """x with mean 0 and variance 1 over `axis`; and its mean and variance, as arrays."""
-    mean = x.data.mean(axis=axis, keepdims=True)
-    var = x.data.var(axis=axis, keepdims=True, mean=mean)
-    return apply(_normalized, x, axis=axis, eps=eps, mean=mean, deviation=np.sqrt(var + eps)), mean, var
+    y, mean, var = _centered(x.data, axis)
+    deviation = np.sqrt(var + eps)
+    y /= deviation  # This is `_normalized`, which would subtract the mean a second time.
+    settings = {"axis": axis, "eps": eps, "mean": mean, "deviation": deviation}
+    return Variable.record(_normalized, (x.data,), settings, (x,), y), mean, var
 
 
-def _normalized(x: Any, axis: Axis, eps: float, mean: Any, deviation: Any) -> Any:
-    y = x - mean
-    y /= deviation
-    return y
+def _centered(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
+    """x less its mean over `axis`; the mean and the variance, which are zeros over no elements.
+
+    A mean of equal numbers is rounded, so this is one of them plus the mean of the differences from it: exact where
+    all are equal.
+    """
+    if not x.size:
+        return x.copy(), *np.zeros((2, *keepdims_shape(x.shape, axis)), x.dtype)
+    axes = normalize_axes(axis, x.ndim)
+    first = x[tuple(slice(0, 1) if i in axes else slice(None) for i in range(x.ndim))]
+    z = x - first
+    mean = z.mean(axis=axis, keepdims=True)
+    z -= mean
+    return z, first + mean, (z * z).mean(axis=axis, keepdims=True)
+
+
+def _normalized(x: Array, axis: Axis, eps: float, mean: Array, deviation: Array) -> Array:
+    return (x - mean) / deviation
 
 
 @pullback(_normalized)
-def d_normalized(gy: Any, y: Any, x: Any, axis: Axis, eps: float, mean: Any, deviation: Any) -> Any:
+def d_normalized(gy: Array, y: Array, x: Array, axis: Axis, eps: float, mean: Array, deviation: Array) -> Array:
     """What remains of gy without its mean and its part along y, over the deviation √(variance + eps)."""
-    if isinstance(x, Variable):  # Its derivative is asked for, so that it takes more than the number found forwards.
+    n = max(reduced_size(x.shape, axis), 1)
+    if isinstance(x, Variable) and x.size:  # The deviation depends on x, which matters for the second derivative.
         deviation = np.sqrt(np.var(x, axis=axis, keepdims=True) + eps)
-    along = (gy * y).mean(axis=axis, keepdims=True)
-    return (gy - gy.mean(axis=axis, keepdims=True) - y * along) / deviation
+    along = (gy * y).sum(axis=axis, keepdims=True) / n
+    return (gy - gy.sum(axis=axis, keepdims=True) / n - y * along) / deviation
 
 
-def dropout(x: Any, dropout_ratio: float = 0.5, *, rng: Rng = None) -> Variable:
+@upcast("x", integers=True)
+def dropout(x: ArrayLike, dropout_ratio: float = 0.5, *, rng: Rng = None) -> Variable:
     """While training, set each element to 0 with probability `dropout_ratio`, and scale the rest to keep the mean.
 
     y = x · m / (1 − ratio), where m is 0 or 1. Under `test_mode()` y = x. The mask comes from `rng`, a seed or a

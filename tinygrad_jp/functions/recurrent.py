@@ -1,23 +1,23 @@
-"""Recurrent networks: what their layers compute, a whole sequence in one Function.
+"""Recurrent networks: a whole sequence in one Function. Their layers call these functions.
 
-T steps of N sequences: z (T, N, G·H) is what the inputs give to the G gates of each step, x·W + b, and U (H, G·H)
-carries the state h (N, H) of a step to the gates of the next. σ is the sigmoid, ∘ the product element by element.
+There are T steps of N sequences. z (T, N, G·H) is what the inputs give to the G gates of each step, x·W + b, and
+U (H, G·H) carries the state h (N, H) of a step to the gates of the next. σ is the sigmoid, ∘ the element-wise product.
 
-A rule first finds all that one step moves, for every step at once; what remains to be done step by step, from the last
-to the first, is little. Not so that of `lstm`: its many arrays are faster to use one step at a time, out of the cache.
+The rules compute what they can for all steps at once, and do little step by step, from the last to the first. `lstm` is
+the exception: its many arrays are faster to use one step at a time, while they are in the cache.
 """
-
-from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import PULLBACKS, primitive
-from tinygrad_jp.core.kinds import np
+from tinygrad_jp.core import PULLBACKS, Array, primitive
 from tinygrad_jp.core.table import Joint
+from tinygrad_jp.functions.precision import upcast
+from tinygrad_jp.kinds import np
 
 
+@upcast("z", "U", "h", integers=True)
 @primitive
-def rnn(z: Any, U: Any, h: Any) -> Any:
+def rnn(z: Array, U: Array, h: Array) -> Array:
     """All states (T, N, H) of hₜ = tanh(zₜ + hₜ₋₁·U), from h₀ = h.
 
     Source: Elman, Finding Structure in Time, 1990.
@@ -31,22 +31,23 @@ def rnn(z: Any, U: Any, h: Any) -> Any:
     return hs
 
 
-def d_rnn(gy: Any, y: Any, z: Any, U: Any, h: Any) -> Any:
+def d_rnn(gy: Array, y: Array, z: Array, U: Array, h: Array) -> Array:
     """From the last step to the first, what reaches a state goes through tanh's slope, and by U to the state before."""
-    local, gh, gzs = 1 - y * y, 0, []
+    local, gh, gzs = 1 - y * y, h * 0, []
     for t in reversed(range(len(z))):
         gz = (gh + gy[t]) * local[t]
         gh = gz @ U.T
         gzs.append(gz)
-    gz = np.stack(gzs[::-1])
+    gz = np.stack(gzs[::-1]) if gzs else z * 0
     return gz, _by_weights(_before(h, y), gz), gh
 
 
+@upcast("z", "U", "h", "c", integers=True)
 @primitive
-def lstm(z: Any, U: Any, h: Any, c: Any) -> Any:
-    """All that an LSTM computes, (T, 7, N, H): for each step the gates i, f, u, o, then tanh c, and its states c and h.
+def lstm(z: Array, U: Array, h: Array, c: Array) -> Array:
+    """Everything an LSTM computes, (T, 7, N, H): for each step the gates i, f, u and o, then tanh c, c and h.
 
-    With zₜ + hₜ₋₁·U cut in four, σ(i), σ(f), tanh(u) and σ(o) are the gates i, f, u, o of this step;
+    zₜ + hₜ₋₁·U is cut into four parts, of which σ, σ, tanh and σ are the gates i, f, u and o of step t. Then
     cₜ = f∘cₜ₋₁ + i∘u and hₜ = o∘tanh(cₜ). c is (N, H), as h is.
 
     Source: Hochreiter and Schmidhuber, Long Short-Term Memory, 1997; with the gate f of Gers et al., 2000.
@@ -56,11 +57,11 @@ def lstm(z: Any, U: Any, h: Any, c: Any) -> Any:
     """
     T, (N, H) = len(z), h.shape
     y = np.empty((T, 7, N, H), np.result_type(z, U, h, c))
-    # Here the four gates lie one behind the other: operations on a whole gate are twice as fast as on some columns.
+    # In y the gates lie one behind the other: operations on a whole gate are twice as fast as on a few columns.
     y[:, :4] = z.reshape(T, N, 4, H).swapaxes(1, 2)
     U = np.ascontiguousarray(U.reshape(H, 4, H).swapaxes(0, 1))
-    # Each gate is k·tanh(k·x) + 1 − k, with k = 1 for u, and k = ½ for the others, where that is σ(x).
-    k = np.full_like(y[0, :4], 0.5)
+    # Each gate is k·tanh(k·x) + 1 − k, with k = 1 for u, and k = ½ for the others, which makes it σ(x).
+    k = np.full((4, N, H), 0.5, y.dtype)
     k[2] = 1
     rest = 1 - k
     for y_t in y:
@@ -76,21 +77,21 @@ def lstm(z: Any, U: Any, h: Any, c: Any) -> Any:
     return y
 
 
-def d_lstm(gy: Any, y: Any, z: Any, U: Any, h: Any, c: Any) -> Any:
+def d_lstm(gy: Array, y: Array, z: Array, U: Array, h: Array, c: Array) -> Array:
     """From the last step to the first, what reaches c and h goes on to the gates, and through them to the step before.
 
-    With gc and gh what reaches cₜ and hₜ, of this step and all later ones, the gates i, f, u and o receive
-    gc∘i∘u∘(1 − i), gc∘f∘cₜ₋₁∘(1 − f), gc∘i∘(1 − u²) and gh∘hₜ∘(1 − o); and gh adds gh∘o∘(1 − tanh²cₜ) to gc.
+    gc and gh are the gradients of cₜ and hₜ, from this step and all later ones. The gates i, f, u and o receive
+    gc∘i∘u∘(1 − i), gc∘f∘cₜ₋₁∘(1 − f), gc∘i∘(1 − u²) and gh∘hₜ∘(1 − o), and gh adds gh∘o∘(1 − tanh²cₜ) to gc.
 
-    On Variables the gates are computed anew, as functions of z, U and h: so nothing is lost of their derivatives.
+    On Variables the gates are computed again, as functions of z, U and h, so that they can be differentiated.
     """
     known, T = isinstance(y, numpy.ndarray), len(z)
-    hs, gh, gc = _before(h, y[:, 6]), 0, 0
+    hs, gh, gc = _before(h, y[:, 6]), h * 0, c * 0
     gates = np.moveaxis(y[:, :5], 1, 0) if known else _lstm_gates(z + hs @ U, y[:, 5])
-    # BLAS takes up to twice as long where a factor is transposed; a copy pays off once there is enough to multiply.
+    # BLAS takes up to twice as long if a factor is transposed. A copy pays once there is enough to multiply.
     U_T = np.ascontiguousarray(U.T) if known and min(T, len(h)) >= 16 else U.T
     gz = np.empty(z.shape, y.dtype) if known else [None] * T
-    steps = zip(range(T), gy[:, 5], gy[:, 6], *gates, y[:, 6], [c, *y[:-1, 5]], strict=True)
+    steps = zip(range(T), gy[:, 5], gy[:, 6], *gates, y[:, 6], [c, *y[:, 5]][:T], strict=True)
     for t, gc_t, gh_t, i, f, u, o, tanh_c, h_t, c_before in reversed(list(steps)):
         gh = gh + gh_t
         by_o = gh * h_t
@@ -99,21 +100,22 @@ def d_lstm(gy: Any, y: Any, z: Any, U: Any, h: Any, c: Any) -> Any:
         by_i, by_f = by_u * u, gc * c_before
         gz[t] = np.concatenate([by_i - by_i * i, by_f - by_f * f, by_u - by_i * u, by_o - by_o * o], axis=-1)
         gh = gz[t] @ U_T
-    gz = gz if known else np.stack(gz)
+    gz = gz if known else np.stack(gz) if gz else z * 0
     return gz, _by_weights(hs, gz), gh, gc
 
 
-def _lstm_gates(a: Any, c: Any) -> Any:
+def _lstm_gates(a: Array, c: Array) -> Array:
     i, f, u, o = _cut(a, 4)
     return _sigmoid(i), _sigmoid(f), np.tanh(u), _sigmoid(o), np.tanh(c)
 
 
+@upcast("z", "U", "b", "h", integers=True)
 @primitive
-def gru(z: Any, U: Any, b: Any, h: Any) -> Any:
+def gru(z: Array, U: Array, b: Array, h: Array) -> Array:
     """All states (T, N, H) of a GRU: hₜ = (1 − k)∘n + k∘hₜ₋₁, from h₀ = h.
 
-    With (zr, zk, zn) = zₜ and (ur, uk, un) = hₜ₋₁·U cut in three, r = σ(zr + ur), k = σ(zk + uk) (PyTorch's z) and
-    n = tanh(zn + r∘(un + b)), b (H,).
+    With (zr, zk, zn) = zₜ and (ur, uk, un) = hₜ₋₁·U, each cut into three parts, r = σ(zr + ur), k = σ(zk + uk), which
+    PyTorch calls z, and n = tanh(zn + r∘(un + b)), with b (H,).
 
     Source: Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, 2014, with r applied after U.
 
@@ -127,25 +129,25 @@ def gru(z: Any, U: Any, b: Any, h: Any) -> Any:
     return hs
 
 
-def d_gru(gy: Any, y: Any, z: Any, U: Any, b: Any, h: Any) -> Any:
+def d_gru(gy: Array, y: Array, z: Array, U: Array, b: Array, h: Array) -> Array:
     """From the last step to the first, what reaches a state goes to its gates, and through them to the state before."""
     hs = _before(h, y)
     r, k, n, s = _gru_gates(z, hs @ U, b)
     by_n = (1 - k) * (1 - n * n)
     by_r, by_k = by_n * s * r * (1 - r), (hs - n) * k * (1 - k)
     local = np.concatenate([by_r, by_k, by_n * r], axis=-1)
-    g, gs = 0, []
+    g, gs = h * 0, []
     for t in reversed(range(len(z))):
         g = g + gy[t]
         gs.append(g)
         g = g * k[t] + (local[t] * np.concatenate([g, g, g], axis=-1)) @ U.T
-    gh = np.stack(gs[::-1])
+    gh = np.stack(gs[::-1]) if gs else y * 0
     gu = local * np.concatenate([gh, gh, gh], axis=-1)
     gz = np.concatenate([gh * by_r, gh * by_k, gh * by_n], axis=-1)
     return gz, _by_weights(hs, gu), _cut(gu, 3)[2].sum(axis=(0, 1)), g
 
 
-def _gru_gates(z: Any, u: Any, b: Any) -> Any:
+def _gru_gates(z: Array, u: Array, b: Array) -> Array:
     (zr, zk, zn), (ur, uk, un) = _cut(z, 3), _cut(u, 3)
     r, s = _sigmoid(zr + ur), un + b
     return r, _sigmoid(zk + uk), np.tanh(zn + r * s), s
@@ -154,21 +156,21 @@ def _gru_gates(z: Any, u: Any, b: Any) -> Any:
 PULLBACKS |= {rnn.primitive: Joint(d_rnn), lstm.primitive: Joint(d_lstm), gru.primitive: Joint(d_gru)}  # type: ignore[attr-defined]
 
 
-def _before(first: Any, states: Any) -> Any:
+def _before(first: Array, states: Array) -> Array:
     """The state that each step began with."""
-    return np.concatenate([first[None], states[:-1]])
+    return np.concatenate([first[None], states])[: len(states)]
 
 
-def _by_weights(hs: Any, gz: Any) -> Any:
-    """The gradient by U: a sum over all steps and sequences."""
+def _by_weights(hs: Array, gz: Array) -> Array:
+    """The gradient with respect to U: a sum over all steps and sequences."""
     return np.reshape(hs, (-1, hs.shape[-1])).T @ np.reshape(gz, (-1, gz.shape[-1]))
 
 
-def _cut(a: Any, n: int) -> Any:
+def _cut(a: Array, n: int) -> Array:
     """The n equal parts of the last axis."""
     H = a.shape[-1] // n
     return [a[..., i * H : (i + 1) * H] for i in range(n)]
 
 
-def _sigmoid(x: Any) -> Any:
+def _sigmoid(x: Array) -> Array:
     return np.tanh(x * 0.5) * 0.5 + 0.5
