@@ -1,7 +1,9 @@
 """Layers and models: their parameters, in order, once each, wherever they are; and what they compute."""
 
 import copy
+import importlib
 import pickle
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -9,6 +11,13 @@ import pytest
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
 from tinygrad_jp import Layer, Parameter, Variable, gradient_check, models, optimizers, seed
+
+core_of_layers = importlib.import_module("tinygrad_jp.layers.layer")
+
+
+class Pair(NamedTuple):
+    y: Any
+    z: Any
 
 
 class Nested(Layer):
@@ -64,6 +73,33 @@ def test_an_optimizer_updates_a_parameter_that_came_later():
     assert model.scale.data == [0.5]
     model.cleargrads()
     assert model.scale.grad is None
+
+
+def test_parameters_are_searched_for_once(monkeypatch):
+    model, walks = models.MLP((3, 2)), []
+    model(np.ones((1, 4), np.float32))
+    walk = core_of_layers._walk
+    monkeypatch.setattr(core_of_layers, "_walk", lambda root: walks.append(root) or walk(root))
+    for _ in range(3):
+        model.params()
+        model.cleargrads()
+        model(np.ones((1, 4), np.float32)).sum().backward()
+    assert len(walks) <= 4, "once for the parameters, and once in each layer for its dtype"
+
+
+@pytest.mark.parametrize("wrap", [
+    lambda y, z: (y, z), lambda y, z: [y, z], lambda y, z: {"y": y, "z": z}, lambda y, z: {"all": [y, (z, None)]},
+    lambda y, z: Pair(y, z), lambda y, z: [y, [1.0, "text"], {"z": z}],
+])  # fmt: skip
+def test_pictures_know_every_output_of_a_layer_in_whatever_it_comes(wrap):
+    class Several(Layer):
+        def forward(self, x):
+            self.outputs = x * 2, x * 3
+            return wrap(*self.outputs)
+
+    layer = Several()
+    layer(Variable(1.0))
+    assert [y.creator.layer[0] for y in layer.outputs] == [layer, layer]
 
 
 def test_cleargrads():

@@ -1,6 +1,7 @@
 """The models of images, against what their papers count; and the summary of a model."""
 
 import copy
+import functools
 import pickle
 import re
 
@@ -15,6 +16,7 @@ from tinygrad_jp.layers import convolution, linear
 from tinygrad_jp.models import resnet, squeezenet
 
 SMALL = {"ResNet18": lambda: models.ResNet18(n_classes=5, rng=0), "SqueezeNet": lambda: models.SqueezeNet(rng=0)}
+DEZERO18 = functools.partial(models.ResNet18, like="dezero")
 small = pytest.mark.parametrize("make", SMALL.values(), ids=SMALL)
 
 VGG_CONVS = [f"conv{block}_{i}" for block, n in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, n + 1)]
@@ -39,6 +41,13 @@ def seen(model, x=None):
     """The model, its sizes known."""
     with tg.no_grad(), tg.test_mode():
         model(images(1) if x is None else x)
+    return model
+
+
+def in_float64(model, x):
+    """The model, all that it holds in float64."""
+    for path, value in seen(model, x).state().items():
+        model._named_arrays()[path].data = value.astype(float)
     return model
 
 
@@ -119,13 +128,13 @@ def test_a_stage_and_a_fire_module_say_what_they_are():
 def test_blocks_have_shapes_and_derivatives(module, y, train):
     x = np.random.default_rng(0).standard_normal((2, 2, 3, 3))
     with tg.using_config("train", train):
-        assert module(x).shape == y
+        assert in_float64(module, x)(x).shape == y
         assert gradient_check(lambda x: module(x), x, order=2)
 
 
 def test_a_block_adds_to_what_it_is_given():
-    block = resnet.Block(((2, 3), (2, 3)), 1, False, 0)
     x = np.random.default_rng(0).standard_normal((2, 2, 3, 3))
+    block = in_float64(resnet.Block(((2, 3), (2, 3)), 1, False, 0), x)
     h = block.bn2(block.conv2(F.relu(block.bn1(block.conv1(x)))))
     np.testing.assert_allclose(block(x).data, np.maximum(h.data + x, 0))
 
@@ -138,7 +147,7 @@ def test_a_step_reaches_every_parameter(make):
 
 
 def test_dezeros_bias_before_a_normalization_is_taken_over(tmp_path):
-    model, other = seen(SMALL["ResNet18"]()), seen(SMALL["ResNet18"]())
+    model, other = (seen(models.ResNet18(n_classes=5, like="dezero", rng=0)) for _ in range(2))
     other.conv1.b = Parameter(np.linspace(-1, 1, 64, dtype=np.float32))
     np.savez(tmp_path / "dezero.npz", **{path.replace(".", "/"): a for path, a in other.state().items()})
     for load in (lambda: model.load_state(other.state()), lambda: model.load_weights(tmp_path / "dezero.npz")):
@@ -146,6 +155,57 @@ def test_dezeros_bias_before_a_normalization_is_taken_over(tmp_path):
         load()
         with tg.test_mode():
             np.testing.assert_allclose(model(images()).data, other(images()).data, rtol=1e-4, atol=1e-5)
+
+
+def dezeros_resnet(arrays, x):
+    """DeZero's ResNet, as its source has it, from the arrays in a file of its weights."""
+
+    def step(i, x, stride, pad, at):
+        x = F.conv2d(x, arrays[f"{at}conv{i}/W"], arrays.get(f"{at}conv{i}/b"), stride, pad)
+        bn = [arrays[f"{at}bn{i}/{name}"] for name in ("gamma", "beta", "avg_mean", "avg_var")]
+        return F.batch_norm(x, *bn, 0.9, 2e-5)
+
+    x = F.pooling(F.relu(step(1, x, 2, 3, "")), 3, 2)  # No pad.
+    for stage, n in zip(range(2, 6), (3, 4, 6, 3), strict=True):
+        for at in [f"res{stage}/a/", *(f"res{stage}/b{i}/" for i in range(1, n))]:
+            stride = 2 if stage > 2 and at.endswith("a/") else 1
+            y = F.relu(step(1, x, stride, 0, at))  # The 1×1 convolution halves the image.
+            y = step(3, F.relu(step(2, y, 1, 1, at)), 1, 0, at)
+            x = F.relu(y + (step(4, x, stride, 0, at) if at.endswith("a/") else x))
+    return F.linear(x.mean(axis=(2, 3)), arrays["fc6/W"], arrays["fc6/b"])
+
+
+def test_dezeros_weights_give_what_dezero_computes(tmp_path):
+    model, rng = models.ResNet50(n_classes=5, like="dezero", rng=0), np.random.default_rng(0)
+    arrays = {path.replace(".", "/"): a for path, a in seen(model).state().items()}
+    noisy = ("gamma", "avg_var", "beta", "avg_mean")
+    arrays |= {k: a + rng.uniform(0, 0.2, a.shape).astype(a.dtype) for k, a in arrays.items() if k.endswith(noisy)}
+    arrays["conv1/b"] = rng.standard_normal(64).astype(np.float32)
+    np.savez(tmp_path / "resnet50.npz", **arrays)
+    x = images(2, 64)
+    with tg.test_mode(), tg.no_grad():
+        expected = dezeros_resnet(arrays, x).data
+        model.load_weights(tmp_path / "resnet50.npz")
+        np.testing.assert_allclose(model(x).data, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+        model.save_weights(tmp_path / "again.npz")
+        again = models.ResNet50(n_classes=5, like="dezero")
+        again.load_weights(tmp_path / "again.npz")
+        np.testing.assert_array_equal(again(x).data, model(x).data)
+
+
+@pytest.mark.parametrize("like", ["paper", "torch"])
+def test_dezeros_weights_are_refused_by_another_network(like):
+    model = models.ResNet18(n_classes=5, like=like)
+    with pytest.raises(ValueError, match=r"ResNet18: weights with a conv1\.b are DeZero's.*like='dezero'"):
+        model.load_state({"conv1.b": np.zeros(64)})
+    with pytest.raises(ValueError, match="expected like to be one of paper, dezero, torch, got 'keras'"):
+        models.ResNet18(like="keras")
+
+
+@pytest.mark.parametrize(("like", "side"), [("paper", 56), ("dezero", 55), ("torch", 56)])
+def test_what_the_pooling_leaves_of_an_image(like, side, weightless):
+    table = models.summary(models.ResNet18(like=like), images(1, 224))
+    assert re.search(rf"^  res2 .*\(1, 64, {side}, {side}\)", table, re.M)
 
 
 @small
@@ -181,7 +241,8 @@ def test_copies_and_states_of_a_model_compute_the_same(make):
 
 
 @pytest.mark.parametrize(
-    ("make", "size"), [(models.SqueezeNet, 31), (models.VGG16, 32), (models.ResNet18, 1), (models.ResNet50, 1)]
+    ("make", "size"),
+    [(models.SqueezeNet, 31), (models.VGG16, 32), (models.ResNet18, 1), (models.ResNet50, 1), (DEZERO18, 5)],
 )
 def test_images_of_any_size_that_is_large_enough(make, size, weightless):
     assert seen(make(n_classes=3), images(1, size)).forward(images(2, size)).shape == (2, 3)

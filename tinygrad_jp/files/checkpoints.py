@@ -1,4 +1,4 @@
-"""Checkpoints: a run of training in one file, to go on from as if it had never stopped."""
+"""Checkpoints: a training run in one file, from which it continues as if it had never stopped."""
 
 import operator
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.files.weights import about, read, write
+from tinygrad_jp.files.weights import naming, read, write
 from tinygrad_jp.files.writing import Pathlike
 from tinygrad_jp.randomness import generator
 
@@ -19,16 +19,15 @@ def save_checkpoint(
     optimizer: Any = None,
     *,
     step: int = 0,
-    generators: Mapping[str, Any] | None = None,
+    generators: "Mapping[str, np.random.Generator] | None" = None,
 ) -> None:
-    """Write to `path`, an .npz file, all that a run of training needs to go on as if it had never stopped.
+    """Write to `path`, an .npz file, everything that a training run needs to continue as if it had never stopped.
 
-    That is the arrays of the model, the state of the optimizer, the number `step`, and the states of the random
-    generators: the library's default one, those that layers hold, and by name the `generators` given, such as that of
-    a DataLoader. The file is written whole or not at all, as `Layer.save_weights` does.
+    It holds the arrays of the model, the state of the optimizer, the number `step`, and the states of the random
+    generators: the default one, those that layers hold, and by name the `generators` given, for example that of a
+    DataLoader. The file is written whole or not at all, as by `Layer.save_weights`.
 
-    Raises RuntimeError where a Parameter waits for its data or the optimizer for its model, OSError where the disk
-    refuses.
+    Raises RuntimeError if a Parameter waits for its data or the optimizer for its model, OSError if the disk refuses.
 
     >>> import tempfile
     >>> from tinygrad_jp import DataLoader, datasets, layers, optimizers
@@ -47,21 +46,21 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Pathlike, model: Any, optimizer: Any = None, generators: Mapping[str, Any] | None = None
+    path: Pathlike, model: Any, optimizer: Any = None, generators: "Mapping[str, np.random.Generator] | None" = None
 ) -> int:
-    """Take over what `save_checkpoint` wrote to `path`, all or, where an error is raised, none of it; return its step.
+    """Load what `save_checkpoint` wrote to `path`, all of it, or none if an error is raised. Return its step.
 
-    The default generator and those of the layers go on as well. The optimizer and further generators do where they are
-    given; the file must then hold them.
+    The default generator and those of the layers are restored too; the optimizer and further generators only if they
+    are given, and then the file must hold them.
 
-    Raises ValueError where the file is damaged or does not fit, with its path and the reason, OSError where it cannot
-    be read, RuntimeError before the optimizer's `setup`.
+    Raises ValueError if the file is damaged or does not fit, with its path and the reason; OSError if it cannot be
+    read; RuntimeError before the optimizer's `setup`.
     """
     own, given = _generators(model, generators)
-    data = {p: p._data for p in model._held().values()}
+    data = {p: p.data for p in model._named_arrays().values()}
     before = None if optimizer is None else optimizer.state()
     arrays = read(path, ".npz")
-    with about(path):
+    with naming(path):
         run = _nested(arrays)
         step, states = operator.index(_part(run, "step")), _states(run, own, given)
         try:
@@ -72,7 +71,7 @@ def load_checkpoint(
             if optimizer is not None:
                 optimizer.load_state(before)
             for p, array in data.items():
-                p._data = array
+                p.data = array
             raise
     for name, state in states.items():
         (own | given)[name].bit_generator.state = state
@@ -80,7 +79,7 @@ def load_checkpoint(
 
 
 def _generators(model: Any, given: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The generators by name that a run draws from by itself, the default one and those of layers; and those given."""
+    """Generators by name: first the default one and those of the layers, then those given."""
     own = {"default": generator()}
     for path, layer in model.layers_by_path():
         held = {key: value for key, value in vars(layer).items() if isinstance(value, np.random.Generator)}
@@ -95,7 +94,7 @@ def _generators(model: Any, given: Mapping[str, Any] | None) -> tuple[dict[str, 
 
 
 def _states(run: Any, own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The state of each generator in `run`, which must hold those given; each is known to fit."""
+    """The state of each generator in `run`, which must hold those given. Each is checked against its generator."""
     saved = _part(run, "generators")
     states = {name: saved[name] for name in own if name in saved} | {name: _part(saved, name) for name in given}
     for name, state in states.items():
@@ -110,33 +109,33 @@ def _part(node: Any, key: str) -> Any:
 
 
 def _flat(run: dict[str, Any]) -> dict[str, Any]:
-    """Nested dicts of numbers and arrays as arrays alone: each by its path, and one of text that tells the rest."""
+    """Nested dicts of numbers and arrays as arrays only: each by its path, and the rest as text in one more."""
     import json
 
     arrays: dict[str, Any] = {}
 
-    def told(node: Any, path: str) -> Any:
+    def split(node: Any, path: str) -> Any:
         if isinstance(node, Mapping):
-            return {key: told(value, f"{path}/{key}") for key, value in node.items()}
+            return {key: split(value, f"{path}/{key}") for key, value in node.items()}
         if not isinstance(node, np.ndarray | np.generic):
             return node
         arrays[path[1:]] = node
         return None
 
-    text = json.dumps(told(run, ""))
+    text = json.dumps(split(run, ""))
     return {"structure": np.array(text), **arrays}
 
 
 def _nested(arrays: dict[str, Any]) -> Any:
-    """What `_flat` made flat."""
+    """The nested dicts that `_flat` made flat."""
     import json
 
-    def grown(node: Any, path: str) -> Any:
+    def restore(node: Any, path: str) -> Any:
         if isinstance(node, dict):
-            return {key: grown(value, f"{path}/{key}") for key, value in node.items()}
+            return {key: restore(value, f"{path}/{key}") for key, value in node.items()}
         return arrays.pop(path[1:]) if node is None else node
 
-    run = grown(json.loads(str(_part(arrays, "structure"))), "")
+    run = restore(json.loads(str(_part(arrays, "structure"))), "")
     if len(arrays) > 1:
         raise ValueError(f"not known: {', '.join(name for name in arrays if name != 'structure')}")
     return run

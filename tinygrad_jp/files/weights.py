@@ -12,60 +12,20 @@ from tinygrad_jp.formatting import printable
 
 __all__ = ["load_weights", "save_weights"]
 
-# What PyTorch calls the arrays of a layer.
-TORCH = {
-    "W": "weight",
-    "b": "bias",
-    "gamma": "weight",
-    "beta": "bias",
-    "avg_mean": "running_mean",
-    "avg_var": "running_var",
-}
-
 
 def save_weights(model: Any, path: Pathlike, *, layout: str | None = None) -> None:
-    """Write every array of `model.state()` to `path`: `Layer.save_weights` says how."""
-    write(path, _laid_out(model, model.state(), layout))
+    """Write every array of `model.state()` to `path`: see `Layer.save_weights`."""
+    write(path, model.state(layout=layout) if layout else model.state())
 
 
 def load_weights(model: Any, path: Pathlike, *, layout: str | None = None) -> None:
-    """Take over the arrays that `save_weights` wrote to `path`: `Layer.load_weights` says how."""
+    """Load the arrays that `save_weights` wrote to `path`: see `Layer.load_weights`."""
     arrays = read(path)
-    with about(path):
-        dezero = {path.replace(".", "/"): path for path in model._held()}
-        model.load_state(_renamed(_laid_out(model, arrays, layout, inward=True), dezero))
-
-
-def _laid_out(model: Any, arrays: dict[str, Any], layout: str | None, inward: bool = False) -> dict[str, Any]:
-    """`arrays` by the names of `layout`, transposed where it demands that; or, `inward`, back from there."""
-    if layout is None:
-        return arrays
-    if layout != "torch":
-        raise ValueError(f"layout: expected None or 'torch', got {layout!r}")
-    rows = [(theirs, ours, turn) if inward else (ours, theirs, turn) for ours, theirs, turn in _torch_rows(model)]
-    names, turned = {name: to for name, to, _ in rows}, {name for name, _, turn in rows if turn}
-    arrays = {name: np.array(a.T, order="C") if name in turned else a for name, a in arrays.items()}
-    arrays = {name: a for name, a in arrays.items() if not name.endswith("num_batches_tracked")}
-    return _renamed(arrays, names)
-
-
-def _torch_rows(model: Any) -> list[tuple[str, str, bool]]:
-    """For what the layers of `model` may hold: the path, the name in PyTorch, and whether it is transposed there."""
-    layers, theirs, rows = dict(model.layers_by_path()), {"": ""}, []
-    for path, layer in layers.items():
-        holder, _, key = path.rpartition(".")
-        if _is(layers.get(holder), "Sequential") and key[1:].isdigit():
-            key = key[1:]  # PyTorch has 0, 1, ... for l0, l1, ...
-        theirs[path] = f"{theirs.get(holder, holder)}.{key}".strip(".")
-        for leaf in filter(lambda leaf: hasattr(layer, leaf), TORCH):
-            turn = leaf == "W" and _is(layer, "Linear")
-            rows.append((f"{path}.{leaf}".strip("."), f"{theirs[path]}.{TORCH[leaf]}".strip("."), turn))
-    return rows
-
-
-def _is(layer: Any, kind: str) -> bool:
-    """Whether `layer` is of the class named `kind`, or of one derived from it: layers are above this file."""
-    return any(cls.__name__ == kind for cls in type(layer).__mro__)
+    with naming(path):
+        if layout:
+            model.load_state(arrays, layout=layout)
+        else:
+            model.load_state(_renamed(arrays, {path.replace(".", "/"): path for path in model._named_arrays()}))
 
 
 def _renamed(arrays: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
@@ -75,12 +35,8 @@ def _renamed(arrays: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return renamed
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Files
-
-
 def _format(path: Pathlike, *suffixes: str) -> tuple[Callable[[dict[str, Any]], bytes], Callable[[bytes], Any]]:
-    """How the arrays of a file become bytes, and bytes become arrays: its suffix says."""
+    """The functions that turn arrays into the bytes of a file, and back, by the suffix of `path`."""
     suffixes = suffixes or (".npz", ".safetensors")
     suffix = Path(path).suffix
     if suffix not in suffixes:
@@ -115,12 +71,12 @@ def _from_npz(content: bytes) -> dict[str, Any]:
     arrays = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
-        # The sizes that the file tells bound what is read. Weights hardly shrink: more than this is a bomb.
+        # Reading is limited to the sizes that the file states. Weights hardly compress: more than this is a zip bomb.
         if sum(entry.file_size for entry in entries) > 20 * len(content) + 2**24:
             raise ValueError("unfolds to more than 20 times its size")
         for entry in entries:
             if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or entry.filename in arrays:
-                raise ValueError(f"{entry.filename}: an entry as NumPy does not write them")
+                raise ValueError(f"{entry.filename}: an entry that NumPy does not write")
             with archive.open(entry) as file:
                 array = np.lib.format.read_array(io.BytesIO(file.read(entry.file_size)), allow_pickle=False)
             if array.dtype.kind not in "fiubU":
@@ -130,26 +86,26 @@ def _from_npz(content: bytes) -> dict[str, Any]:
 
 
 def read(path: Pathlike, *suffixes: str) -> dict[str, Any]:
-    """The arrays in the file `path`. Raises ValueError where its content is not what its suffix says, and whole."""
+    """The arrays in the file `path`. Raises ValueError if its content is damaged or not what its suffix says."""
     _, decode = _format(path, *suffixes)
     content = Path(path).read_bytes()
     try:
         return decode(content)
-    except Exception as error:  # Damage raises nearly anything in the parsers of zip, .npy and .safetensors.
-        kind = f"expected a whole {Path(path).suffix} file of arrays"
-        reason = f"got {len(content):,} bytes that are none: {printable(str(error))}"
-        raise ValueError(f"{path}: {kind}, {reason}; save it anew") from error
+    except Exception as error:  # On damage, the parsers of zip, .npy and .safetensors raise nearly anything.
+        kind = f"expected a complete {Path(path).suffix} file of arrays"
+        reason = f"got {len(content):,} bytes that are not one: {printable(str(error))}"
+        raise ValueError(f"{path}: {kind}, {reason}; save it again") from error
 
 
 def write(path: Pathlike, arrays: dict[str, Any], *suffixes: str) -> None:
-    """Write `arrays` to `path`, as a whole or not at all."""
+    """Write `arrays` to `path`, whole or not at all."""
     encode, _ = _format(path, *suffixes)
     write_whole(path, encode(arrays))
 
 
 @contextmanager
-def about(path: Pathlike) -> Iterator[None]:
-    """Raise what is wrong with the content of a file as a ValueError that names it."""
+def naming(path: Pathlike) -> Iterator[None]:
+    """Turn any error about the content of a file into a ValueError that names the file."""
     try:
         yield
     except Exception as error:

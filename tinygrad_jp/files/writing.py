@@ -1,4 +1,4 @@
-"""Files that are written as a whole or not at all."""
+"""Files that are written whole or not at all."""
 
 import errno
 import os
@@ -10,10 +10,10 @@ Pathlike = str | os.PathLike[str]
 
 
 def write_whole(path: Pathlike, content: bytes) -> None:
-    """Write `content` to `path`, or leave what is there as it is: a new file takes its place when complete.
+    """Write `content` to `path`, or leave what is there: a new file takes its place once it is complete.
 
-    Where `path` is a link, the file that it leads to is replaced. The mode of the file is kept. Raises OSError, which
-    names `path`, where that fails.
+    If `path` is a link, the file it points to is replaced. The mode of the file is kept. Raises an OSError that names
+    `path` if the file cannot be written.
     """
     target = Path(os.path.realpath(path))
     try:
@@ -29,7 +29,7 @@ def write_whole(path: Pathlike, content: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
                 if os.name == "nt":
-                    file.close()  # Windows moves no open file.
+                    file.close()  # Windows cannot move an open file.
                 if target.exists():
                     part.chmod(target.stat().st_mode & 0o7777)
                 part.replace(target)
@@ -42,7 +42,7 @@ def write_whole(path: Pathlike, content: bytes) -> None:
 
 
 def _sweep(target: Path) -> None:
-    """Remove what killed processes have left of saves to `target`, and nothing of those that are under way."""
+    """Remove what killed processes left of their saves to `target`, and nothing of saves in progress."""
     from glob import escape
 
     for part in target.parent.glob(f".{escape(target.name)}.*.part"):
@@ -55,7 +55,7 @@ def _sweep(target: Path) -> None:
 
 
 def _lock(file: Any, wait: bool) -> None:
-    """Mark `file` as in use while it is open, or raise OSError where it is. Windows removes no open file anyway."""
+    """Mark `file` as in use while it is open; raise OSError if it is in use. Windows never removes an open file."""
     with suppress(ImportError):
         import fcntl
 

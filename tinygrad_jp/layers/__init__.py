@@ -1,6 +1,6 @@
 """Layers: functions that hold what they learn. Known as `L`."""
 
-from tinygrad_jp.layers import attention, convolution, layer, linear, normalization, recurrent
+from tinygrad_jp.layers import attention, convolution, entrance, layer, linear, normalization, recurrent
 from tinygrad_jp.layers.attention import *  # noqa: F403
 from tinygrad_jp.layers.convolution import *  # noqa: F403
 from tinygrad_jp.layers.layer import *  # noqa: F403
@@ -17,15 +17,8 @@ __all__ = [
     *recurrent.__all__,
 ]
 
-# L shows what users call, not the files that it stands in.
-del (
-    attention,
-    convolution,
-    layer,
-    linear,
-    normalization,
-    recurrent,
-)  # L shows what users call, not the files that it stands in.
+# L shows what users call, not the modules that hold it.
+del attention, convolution, entrance, layer, linear, normalization, recurrent
 
 
 def __dir__() -> list[str]:

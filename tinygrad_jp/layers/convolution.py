@@ -1,12 +1,14 @@
 """Convolutional layers."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
 from tinygrad_jp import functions as F
-from tinygrad_jp.core import Parameter, Variable
+from tinygrad_jp.core import Array, Parameter, Variable
 from tinygrad_jp.functions.convolution import Size
+from tinygrad_jp.kinds import DTypeLike
+from tinygrad_jp.layers.entrance import NUMBERS
 from tinygrad_jp.layers.initializers import Initializer, initialize
 from tinygrad_jp.layers.layer import Layer
 from tinygrad_jp.randomness import Rng
@@ -15,15 +17,17 @@ __all__ = ["Conv2d", "Deconv2d"]
 
 
 class Conv2d(Layer):
-    """A convolution with kernels that it learns: `F.conv2d`, with x (N, C, H, W) and y (N, OC, OH, OW).
+    """A convolution with learned kernels: `F.conv2d`, with x (N, C, H, W) and y (N, OC, OH, OW).
 
     The kernels W (OC, C/groups, KH, KW) start from `init`, by default with the variance groups / (C·KH·KW), and b (OC,)
-    from zero. Where `in_channels` is not given, the first x decides it. `nobias` leaves out b.
+    from zero. If `in_channels` is not given, the first x determines it. `nobias` leaves out b.
 
     >>> layer = Conv2d(16, 3, pad=1, rng=0)
     >>> layer(np.ones((5, 3, 8, 8), np.float32)).shape, layer.W.shape
     ((5, 16, 8, 8), (16, 3, 3, 3))
     """
+
+    _converts = NUMBERS
 
     def __init__(
         self,
@@ -32,7 +36,7 @@ class Conv2d(Layer):
         stride: Size = 1,
         pad: Size = 0,
         nobias: bool = False,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
         in_channels: int | None = None,
         *,
         dilation: Size = 1,
@@ -60,21 +64,19 @@ class Conv2d(Layer):
         shape = (self.out_channels, in_channels // self.groups, *kernel)
         self.W.data = self._arranged(initialize(self.init, shape, self.dtype, self.rng))
 
-    def _arranged(self, W: Any) -> Any:
-        """The kernels (OC, C/groups, KH, KW) as the layer keeps them."""
+    def _arranged(self, W: Array) -> Array:
+        """The kernels (OC, C/groups, KH, KW) in the order in which the layer keeps them."""
         return W
 
     def _in_channels(self) -> int:
         return self.W.shape[1] * self.groups
 
-    def forward(self, x: Any) -> Variable:
-        if not hasattr(x, "shape"):
-            x = np.asarray(x)
-        waits = self.W._data is None
+    def forward(self, x: Array) -> Variable:
+        waits = self.W.data is None
         if x.ndim != 4 or not waits and x.shape[1] != self._in_channels():
             raise ValueError(
                 f"{type(self).__name__}: expected x of shape (N, {'C' if waits else self._in_channels()}, H, W), "
-                f"got {x.shape}; reshape it, with 1 for what is single, or give the layer other in_channels"
+                f"got {x.shape}; reshape it, with 1 for an axis that is missing, or give the layer other in_channels"
             )
         if waits:
             self._init_W(x.shape[1])
@@ -82,30 +84,33 @@ class Conv2d(Layer):
             return self._computed(x)
         except ValueError:
             if waits:
-                self.W._data = None  # An x that does not fit decides nothing.
+                self.W.data = None  # An x that does not fit must not determine the sizes.
             raise
 
-    def _computed(self, x: Any) -> Variable:
+    def _computed(self, x: Array) -> Variable:
         return F.conv2d(x, self.W, self.b, self.stride, self.pad, dilation=self.dilation, groups=self.groups)
 
+    def _torch_names(self) -> Mapping[str, str]:
+        return {"W": "weight", "b": "bias"}
+
     def _signature(self) -> str:
-        channels = "?" if self.W._data is None else self._in_channels()
+        channels = "?" if self.W.data is None else self._in_channels()
         usual = {"stride": 1, "pad": 0, "dilation": 1, "groups": 1}
         settings = "".join(f", {k}={getattr(self, k)}" for k, v in usual.items() if getattr(self, k) not in (v, (v, v)))
         return f"{type(self).__name__}({channels}, {self.out_channels}, {self.kernel_size}{settings})"
 
 
 class Deconv2d(Conv2d):
-    """A transposed convolution with kernels that it learns: `F.deconv2d`, with x (N, C, H, W) and y (N, OC, OH, OW).
+    """A transposed convolution with learned kernels: `F.deconv2d`, with x (N, C, H, W) and y (N, OC, OH, OW).
 
-    The kernels W are (C, OC/groups, KH, KW); else it is as `Conv2d` is.
+    The kernels W are (C, OC/groups, KH, KW). Everything else is as in `Conv2d`.
 
     >>> layer = Deconv2d(16, 4, stride=2, pad=1, rng=0)
     >>> layer(np.ones((5, 3, 8, 8), np.float32)).shape, layer.W.shape
     ((5, 16, 16, 16), (3, 16, 4, 4))
     """
 
-    def _arranged(self, W: Any) -> Any:
+    def _arranged(self, W: Array) -> Array:
         OC, C, KH, KW = W.shape
         W = W.reshape(self.groups, OC // self.groups, C, KH, KW).swapaxes(1, 2)
         return np.ascontiguousarray(W.reshape(self.groups * C, OC // self.groups, KH, KW))
@@ -113,5 +118,5 @@ class Deconv2d(Conv2d):
     def _in_channels(self) -> int:
         return self.W.shape[0]
 
-    def _computed(self, x: Any) -> Variable:
+    def _computed(self, x: Array) -> Variable:
         return F.deconv2d(x, self.W, self.b, self.stride, self.pad, dilation=self.dilation, groups=self.groups)

@@ -1,7 +1,7 @@
-"""The values that weights start from, by name or by a function of one's own `(shape, rng) -> array`.
+"""The values that weights start from, by name or by a function of your own, `(shape, rng) -> array`.
 
-Each rule keeps the variance of what flows through a layer the same, forwards (fan_in: how many numbers each output sums
-up) or backwards (fan_out: how many outputs each input feeds).
+Each rule keeps the variance of what flows through a layer constant, forwards (fan_in: how many inputs each output sums)
+or backwards (fan_out: how many outputs each input feeds).
 
 >>> initialize("he", (3, 2), np.float32, rng=0).shape
 (3, 2)
@@ -12,10 +12,12 @@ array([0.6369617 , 0.26978672], dtype=float32)
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
+from tinygrad_jp.core import Array, Shape
+from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["INITIALIZERS", "Initializer", "fans", "initialize", "normal", "orthogonal"]
@@ -25,8 +27,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-Initializer: TypeAlias = str | Callable[..., Any]
-Shape: TypeAlias = tuple[int, ...]
+Initializer: TypeAlias = str | Callable[..., Array]
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -43,8 +44,8 @@ def fans(shape: Shape) -> tuple[int, int]:
     return shape[1] * size, shape[0] * size
 
 
-def normal(std: float = 1.0) -> Callable[..., Any]:
-    """Values of a normal distribution with mean 0 and the standard deviation `std`.
+def normal(std: float = 1.0) -> Callable[..., Array]:
+    """Values from a normal distribution with mean 0 and standard deviation `std`.
 
     >>> initialize(normal(0.02), (2, 2), np.float32, rng=0).std() < 0.1
     np.True_
@@ -52,11 +53,11 @@ def normal(std: float = 1.0) -> Callable[..., Any]:
     return functools.partial(_normal, std)
 
 
-def _normal(std: float, shape: Shape, rng: Any) -> Any:
+def _normal(std: float, shape: Shape, rng: "np.random.Generator") -> Array:
     return rng.standard_normal(shape) * std
 
 
-def orthogonal(shape: Shape, rng: Any) -> Any:
+def orthogonal(shape: Shape, rng: "np.random.Generator") -> Array:
     """A matrix (fan_in, fan_out) with orthonormal rows or columns; kernels count as such a matrix.
 
     Source: Saxe, McClelland and Ganguli, Exact solutions to the nonlinear dynamics of learning, 2014.
@@ -64,14 +65,14 @@ def orthogonal(shape: Shape, rng: Any) -> Any:
     rows, columns = shape[0], math.prod(shape[1:])
     fans(shape)
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
-    q = q * np.where(np.diag(r) < 0, -1, 1)  # Makes the factorization unique, and q evenly distributed.
+    q = q * np.where(np.diag(r) < 0, -1, 1)  # Makes the factorization unique, and q uniformly distributed.
     return (q if rows >= columns else q.T).reshape(shape)
 
 
-def _scaled(variance: Callable[[int, int], float], uniform: bool = False) -> Callable[..., Any]:
-    """Values of the `variance` that the fans ask for; a uniform distribution on ±a has the variance a²/3."""
+def _scaled(variance: Callable[[int, int], float], uniform: bool = False) -> Callable[..., Array]:
+    """Values whose `variance` depends on the fans. A uniform distribution on ±a has the variance a²/3."""
 
-    def draw(shape: Shape, rng: Any) -> Any:
+    def draw(shape: Shape, rng: "np.random.Generator") -> Array:
         std = math.sqrt(variance(*fans(shape)))
         return rng.uniform(-1, 1, shape) * (math.sqrt(3) * std) if uniform else rng.standard_normal(shape) * std
 
@@ -93,7 +94,7 @@ def _lecun(fan_in: int, fan_out: int) -> float:
 # he: for relu. He et al., Delving Deep into Rectifiers, 2015.
 # glorot: for tanh and sigmoid. Glorot and Bengio, Understanding the difficulty of training deep networks, 2010.
 # lecun: LeCun et al., Efficient BackProp, 1998; the default of every layer here, as in DeZero.
-INITIALIZERS: dict[str, Callable[..., Any]] = {
+INITIALIZERS: dict[str, Callable[..., Array]] = {
     "he": _scaled(_he),
     "he_uniform": _scaled(_he, uniform=True),
     "glorot": _scaled(_glorot),
@@ -107,8 +108,8 @@ INITIALIZERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def initialize(init: Initializer, shape: Shape, dtype: Any = np.float32, rng: Rng = None) -> Any:
-    """A new array of `shape` and `dtype` with the values that `init`, a name or a function `(shape, rng)`, gives."""
+def initialize(init: Initializer, shape: Shape, dtype: DTypeLike = np.float32, rng: Rng = None) -> Array:
+    """A new array of `shape` and `dtype`. `init` is the name of a rule, or a function `(shape, rng)`."""
     if isinstance(init, str):
         if init not in INITIALIZERS:
             raise ValueError(f"initializers: expected one of {', '.join(INITIALIZERS)} or a function, got {init!r}")

@@ -1,11 +1,13 @@
 """Layers that normalize what flows through them."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
 from tinygrad_jp import functions as F
-from tinygrad_jp.core import Parameter, Variable
+from tinygrad_jp.core import Array, Parameter, Variable
+from tinygrad_jp.kinds import DTypeLike
+from tinygrad_jp.layers.entrance import NUMBERS
 from tinygrad_jp.layers.layer import Buffer, Layer
 
 __all__ = ["BatchNorm", "LayerNorm"]
@@ -15,9 +17,9 @@ class BatchNorm(Layer):
     """Normalize each channel of x (N, C) or (N, C, ...) over the batch, then scale by gamma and shift by beta.
 
     While training, the mean and the variance are those of the batch, and `avg_mean` and `avg_var` follow them: see
-    `F.batch_norm`. Under `test_mode()` these averages are used. The first x decides C and the dtype.
+    `F.batch_norm`. Under `test_mode()` these averages are used. The first x determines C.
 
-    >>> layer = BatchNorm()
+    >>> layer = BatchNorm(dtype=np.float64)
     >>> layer([[1.0], [3.0]])
     variable([[-0.99999]
               [ 0.99999]])
@@ -25,39 +27,43 @@ class BatchNorm(Layer):
     (variable([0.2]), variable([1.1]))
     """
 
-    def __init__(self, *, decay: float = 0.9, eps: float = 2e-5) -> None:
-        self.decay, self.eps = decay, eps
+    _converts = NUMBERS
+
+    def __init__(self, *, decay: float = 0.9, eps: float = 2e-5, dtype: DTypeLike = np.float32) -> None:
+        self.decay, self.eps, self.dtype = decay, eps, dtype
         self.gamma, self.beta = Parameter(name="gamma"), Parameter(name="beta")
         self.avg_mean, self.avg_var = Buffer(name="avg_mean"), Buffer(name="avg_var")
 
-    def forward(self, x: Any) -> Variable:
-        if not hasattr(x, "shape"):
-            x = np.asarray(x)
-        if self.gamma._data is None and x.ndim > 1:
-            dtype = x.dtype if x.dtype.kind == "f" else np.float32
+    def forward(self, x: Array) -> Variable:
+        if self.gamma.data is None and x.ndim > 1:
             for p, start in ((self.gamma, 1), (self.beta, 0), (self.avg_mean, 0), (self.avg_var, 1)):
-                p.data = np.full(x.shape[1], start, dtype)
-        channels = "C" if self.gamma._data is None else self.gamma.size
+                p.data = np.full(x.shape[1], start, self.dtype)
+        channels = "C" if self.gamma.data is None else self.gamma.size
         if x.shape[1:2] != (channels,):
             raise ValueError(f"BatchNorm: expected x of shape (N, {channels}, ...), got {x.shape}; reshape it")
         return F.batch_norm(x, self.gamma, self.beta, self.avg_mean, self.avg_var, self.decay, self.eps)
 
+    def _torch_names(self) -> Mapping[str, str]:
+        return {"gamma": "weight", "beta": "bias", "avg_mean": "running_mean", "avg_var": "running_var"}
+
     def _signature(self) -> str:
-        return f"BatchNorm({'?' if self.gamma._data is None else self.gamma.size})"
+        return f"BatchNorm({'?' if self.gamma.data is None else self.gamma.size})"
 
 
 class LayerNorm(Layer):
     """Normalize each vector of x (..., D), its last axis, then scale by gamma (D,) and shift by beta (D,).
 
-    It computes the same while training and under `test_mode()`: see `F.layer_norm`. Where `size`, D, is not given, the
-    first x decides it.
+    It computes the same while training and under `test_mode()`: see `F.layer_norm`. If `size`, D, is not given, the
+    first x determines it.
 
     >>> LayerNorm()([[1.0, 3.0], [10.0, 30.0]]).data.round(3)
     array([[-1.,  1.],
-           [-1.,  1.]])
+           [-1.,  1.]], dtype=float32)
     """
 
-    def __init__(self, size: int | None = None, dtype: Any = np.float32, *, eps: float = 1e-5) -> None:
+    _converts = NUMBERS
+
+    def __init__(self, size: int | None = None, *, dtype: DTypeLike = np.float32, eps: float = 1e-5) -> None:
         self.dtype, self.eps = dtype, eps
         self.gamma, self.beta = Parameter(name="gamma"), Parameter(name="beta")
         if size is not None:
@@ -66,15 +72,16 @@ class LayerNorm(Layer):
     def _init_params(self, size: int) -> None:
         self.gamma.data, self.beta.data = np.ones(size, self.dtype), np.zeros(size, self.dtype)
 
-    def forward(self, x: Any) -> Variable:
-        if not hasattr(x, "shape"):
-            x = np.asarray(x)
-        if self.gamma._data is None and x.ndim:
+    def forward(self, x: Array) -> Variable:
+        if self.gamma.data is None and x.ndim:
             self._init_params(x.shape[-1])
-        size = "D" if self.gamma._data is None else self.gamma.size
+        size = "D" if self.gamma.data is None else self.gamma.size
         if x.shape[-1:] != (size,):
             raise ValueError(f"LayerNorm: expected x of shape (..., {size}), got {x.shape}; reshape it")
         return F.layer_norm(x, self.gamma, self.beta, eps=self.eps)
 
+    def _torch_names(self) -> Mapping[str, str]:
+        return {"gamma": "weight", "beta": "bias"}
+
     def _signature(self) -> str:
-        return f"LayerNorm({'?' if self.gamma._data is None else self.gamma.size})"
+        return f"LayerNorm({'?' if self.gamma.data is None else self.gamma.size})"

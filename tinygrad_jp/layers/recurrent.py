@@ -1,12 +1,12 @@
 """Recurrent layers: they keep a state from one step of a sequence to the next."""
 
-from typing import Any
-
-import numpy as np
+from collections.abc import Mapping
 
 from tinygrad_jp import functions as F
-from tinygrad_jp.core import Parameter, Variable
+from tinygrad_jp.core import Array, ArrayLike, Parameter, Shape, Variable
 from tinygrad_jp.functions import recurrent
+from tinygrad_jp.kinds import DTypeLike, np
+from tinygrad_jp.layers.entrance import NUMBERS, as_numbers, cast
 from tinygrad_jp.layers.initializers import Initializer, initialize
 from tinygrad_jp.layers.layer import Layer
 from tinygrad_jp.randomness import Rng, generator
@@ -15,28 +15,29 @@ __all__ = ["GRU", "LSTM", "RNN"]
 
 
 class Recurrent(Layer):
-    """What RNN, LSTM and GRU share: a step of x (N, I) gives h (N, H), a sequence (N, T, I) all of its h, (N, T, H).
+    """The base of RNN, LSTM and GRU: a step of x (N, I) gives h (N, H), a sequence (N, T, I) all of its h, (N, T, H).
 
-    Either starts from the state that the last call left in `h` (None at first, which stands for zeros), so that a
-    sequence may be given in any portions; `reset_state` forgets it. W (I, G·H), U (H, G·H) and b (G·H,) hold the blocks
-    of the G gates side by side. Each block starts from `init`, by default with the variance 1/I or 1/H, and b from
-    zero. Where `in_size` is not given, the first x decides it.
+    Both start from the state that the last call left in `h` (None at first, which stands for zeros), so a sequence may
+    be given in any portions; `reset_state` clears it. W (I, G·H), U (H, G·H) and b (G·H,) hold the blocks of the G
+    gates side by side. Each block starts from `init`, by default with the variance 1/I or 1/H, and b from zero. If
+    `in_size` is not given, the first x determines it.
     """
 
+    _converts = NUMBERS
     gates = 1
-    h: Any = None
+    h: ArrayLike | None = None
 
     def __init__(
         self,
         hidden_size: int,
         in_size: int | None = None,
         *,
-        dtype: Any = np.float32,
+        dtype: DTypeLike = np.float32,
         init: Initializer = "lecun",
         rng: Rng = None,
     ) -> None:
         self.hidden_size, self.dtype, self.init = hidden_size, dtype, init
-        self.rng = None if rng is None else generator(rng)  # A seed would make all blocks alike.
+        self.rng = None if rng is None else generator(rng)  # From a seed, all blocks would start alike.
         self.W = Parameter(name="W")
         self.U = Parameter(self._blocks(hidden_size), name="U")
         self.b = Parameter(np.zeros(self.gates * hidden_size, dtype), name="b")
@@ -44,59 +45,86 @@ class Recurrent(Layer):
             self.W.data = self._blocks(in_size)
         self.reset_state()
 
-    def _blocks(self, rows: int) -> Any:
+    def _blocks(self, rows: int) -> Array:
         shape = (rows, self.hidden_size)
         return np.concatenate([initialize(self.init, shape, self.dtype, self.rng) for _ in range(self.gates)], axis=1)
 
     def reset_state(self) -> None:
-        """Forget the state: the next x begins new sequences."""
+        """Clear the state: the next x starts new sequences."""
         self.h = None
 
-    def forward(self, x: Any) -> Variable:
-        x = x if hasattr(x, "shape") else np.asarray(x)
+    def forward(self, x: Array) -> Variable:
         self._check(x.shape)
-        if self.W._data is None:
+        if self.W.data is None:
             self.W.data = self._blocks(x.shape[-1])
         z = F.linear(x[None] if x.ndim == 2 else np.swapaxes(x, 0, 1), self.W, self.b)
-        zeros = np.zeros((z.shape[1], self.hidden_size), z.dtype)
-        hs = self._states(z, zeros if self.h is None else self.h, zeros)
-        self.h = hs[-1]
-        return self.h if x.ndim == 2 else np.swapaxes(hs, 0, 1)
+        hs = self._states(z, self._state(self.h, z))
+        self.h = h = hs[-1]
+        return h if x.ndim == 2 else np.swapaxes(hs, 0, 1)
 
-    def _check(self, shape: Any) -> None:
-        name, size = type(self).__name__, "I" if self.W._data is None else self.W.shape[0]
+    def _state(self, state: ArrayLike | None, z: Variable) -> Array:
+        """`state`, or zeros if it is None, in the dtype of z (T, N, G·H)."""
+        if state is None:
+            return np.zeros((z.shape[1], self.hidden_size), z.dtype)
+        return cast(as_numbers(type(self).__name__, state), z.dtype)
+
+    def _check(self, shape: Shape) -> None:
+        name, size = type(self).__name__, "I" if self.W.data is None else self.W.shape[0]
         if len(shape) not in (2, 3) or size not in ("I", shape[-1]) or 0 in shape[1:]:
             raise ValueError(
                 f"{name}: expected x of shape (N, {size}), or (N, T, {size}) with T of at least 1, got {shape}; "
                 f"reshape it, or give the layer another in_size"
             )
-        if self.h is not None and len(self.h) != shape[0]:
+        if self.h is not None and np.shape(self.h)[0] != shape[0]:
             raise ValueError(
-                f"{name}: expected x of {len(self.h)} sequences, which the state is of, got {shape[0]}; "
+                f"{name}: expected x of {np.shape(self.h)[0]} sequences, as many as the state has, got {shape[0]}; "
                 f"call reset_state() before new sequences"
             )
 
-    def _states(self, z: Any, h: Any, zeros: Any) -> Any:
+    def _states(self, z: Variable, h: Array) -> Variable:
         """The states h (T, N, H) after each step, from z = x·W + b (T, N, G·H) and h (N, H)."""
         raise NotImplementedError
 
+    # PyTorch adds a second b, which is b_hh here, to h·U.
+
+    def _torch_names(self) -> Mapping[str, str]:
+        return {"W": "weight_ih_l0.T", "U": "weight_hh_l0.T", "b": "bias_ih_l0", "b_hh": "bias_hh_l0"}
+
+    def _to_torch(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        return arrays | ({"b_hh": np.zeros_like(arrays["b"])} if "b" in arrays else {})
+
+    def _from_torch(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        if "b" not in arrays and "b_hh" not in arrays:
+            return arrays
+        shapes = [np.shape(arrays[key]) if key in arrays else "none" for key in ("b", "b_hh")]
+        if shapes != [(self.gates * self.hidden_size,)] * 2:
+            raise ValueError(
+                f"expected bias_ih_l0 and bias_hh_l0 of shape ({self.gates * self.hidden_size},), "
+                f"got {shapes[0]} and {shapes[1]}"
+            )
+        weights = {key: a for key, a in arrays.items() if key not in ("b", "b_hh")}
+        return weights | self._joined_biases(arrays["b"], arrays["b_hh"])
+
+    def _joined_biases(self, b: Array, b_hh: Array) -> dict[str, Array]:
+        return {"b": b + b_hh}
+
     def _signature(self) -> str:
-        return f"{type(self).__name__}({'?' if self.W._data is None else self.W.shape[0]}, {self.hidden_size})"
+        return f"{type(self).__name__}({'?' if self.W.data is None else self.W.shape[0]}, {self.hidden_size})"
 
 
 class RNN(Recurrent):
     """A simple recurrent layer, hₜ = tanh(xₜ·W + hₜ₋₁·U + b), with W (I, H), U (H, H) and b (H,).
 
     A step of x (N, I) gives h (N, H), and a sequence (N, T, I) all of its h, (N, T, H), both from the state that the
-    last call left in `h`; `reset_state()` forgets it. `init` is the distribution of W and U. Where `in_size` is not
-    given, the first x decides it. Source: Elman, Finding Structure in Time, 1990. DeZero has W in `x2h`, U in `h2h`.
+    last call left in `h`; `reset_state()` clears it. `init` is the distribution of W and U. If `in_size` is not given,
+    the first x determines it. Source: Elman, Finding Structure in Time, 1990. DeZero has W in `x2h`, U in `h2h`.
 
     >>> layer = RNN(3, rng=0)
     >>> layer(np.ones((5, 2), np.float32)).shape, layer(np.ones((5, 10, 2), np.float32)).shape
     ((5, 3), (5, 10, 3))
     """
 
-    def _states(self, z: Any, h: Any, zeros: Any) -> Any:
+    def _states(self, z: Variable, h: Array) -> Variable:
         return recurrent.rnn(z, self.U, h)
 
 
@@ -114,13 +142,13 @@ class LSTM(Recurrent):
     """
 
     gates = 4
-    c: Any = None
+    c: ArrayLike | None = None
 
     def reset_state(self) -> None:
         self.h = self.c = None
 
-    def _states(self, z: Any, h: Any, zeros: Any) -> Any:
-        states = recurrent.lstm(z, self.U, h, zeros if self.c is None else self.c)
+    def _states(self, z: Variable, h: Array) -> Variable:
+        states = recurrent.lstm(z, self.U, h, self._state(self.c, z))
         self.c = states[-1, 5]
         return states[:, 6]
 
@@ -142,9 +170,25 @@ class GRU(Recurrent):
 
     gates = 3
 
-    def __init__(self, hidden_size: int, in_size: int | None = None, **settings: Any) -> None:
-        super().__init__(hidden_size, in_size, **settings)
-        self.b_hn = Parameter(np.zeros(hidden_size, self.dtype), name="b_hn")
+    def __init__(
+        self,
+        hidden_size: int,
+        in_size: int | None = None,
+        *,
+        dtype: DTypeLike = np.float32,
+        init: Initializer = "lecun",
+        rng: Rng = None,
+    ) -> None:
+        super().__init__(hidden_size, in_size, dtype=dtype, init=init, rng=rng)
+        self.b_hn = Parameter(np.zeros(hidden_size, dtype), name="b_hn")
 
-    def _states(self, z: Any, h: Any, zeros: Any) -> Any:
+    def _states(self, z: Variable, h: Array) -> Variable:
         return recurrent.gru(z, self.U, self.b_hn, h)
+
+    def _to_torch(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        arrays = super()._to_torch(arrays)
+        return arrays | {"b_hh": np.append(arrays["b"][: 2 * self.hidden_size] * 0, arrays.pop("b_hn"))}
+
+    def _joined_biases(self, b: Array, b_hh: Array) -> dict[str, Array]:
+        H = 2 * self.hidden_size
+        return {"b": np.append(b[:H] + b_hh[:H], b[H:]), "b_hn": b_hh[H:]}

@@ -10,7 +10,7 @@ from tinygrad_jp.models.vgg import *  # noqa: F403
 
 __all__ = [*gpt.__all__, *model.__all__, *resnet.__all__, *squeezenet.__all__, "summary", *vgg.__all__]
 
-# models shows what users call, not the files that it stands in.
+# models shows what users call, not the modules that hold it.
 del gpt, model, resnet, squeezenet, vgg
 
 

@@ -1,9 +1,7 @@
-"""What the models of images share."""
+"""The base of all models of images."""
 
-from typing import Any
-
-import numpy as np
-
+from tinygrad_jp.core import Array
+from tinygrad_jp.layers.entrance import NUMBERS
 from tinygrad_jp.models.model import Model
 from tinygrad_jp.randomness import Rng, generator
 
@@ -11,8 +9,9 @@ __all__ = ["ImageModel"]
 
 
 class ImageModel(Model):
-    """A model of images (N, C, H, W), whose sides must have `least` pixels or more."""
+    """A model of images (N, C, H, W) with sides of at least `least` pixels."""
 
+    _converts = NUMBERS
     least = 1
 
     def __init__(self, pretrained: bool, rng: Rng) -> None:
@@ -21,13 +20,11 @@ class ImageModel(Model):
                 f"{type(self).__name__}: pretrained weights are not downloaded; get a file of them, "
                 f"and give it to load_weights(path) of the model"
             )
-        # One generator for all layers: from a seed each layer of its own would start alike.
+        # One generator for all layers: from the same seed, all would start alike.
         self.rng = None if rng is None else generator(rng)
 
-    def images(self, x: Any) -> Any:
-        """x, where it is a batch of images that are large enough."""
-        if not hasattr(x, "shape"):
-            x = np.asarray(x)
+    def images(self, x: Array) -> Array:
+        """x itself, if it is a batch of images that are large enough."""
         if x.ndim != 4 or min(x.shape[2:]) < self.least:
             raise ValueError(
                 f"{type(self).__name__}: expected x of shape (N, C, H, W) with sides of at least {self.least}, "

@@ -1,13 +1,16 @@
-"""What all models share, and the two general ones."""
+"""The base of all models, and the two general ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
-from tinygrad_jp.core import Variable
+from tinygrad_jp.core import ArrayLike, Variable
 from tinygrad_jp.graph import plot_dot_graph
+from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.initializers import Initializer
 from tinygrad_jp.randomness import Rng, generator
 
@@ -18,12 +21,12 @@ class Model(L.Layer):
     """A layer that can draw itself."""
 
     def plot(self, *inputs: Any, to_file: str | Path = "model.png") -> Path:
-        """Compute the model on `inputs` and write the picture of its graph to `to_file`."""
+        """Call the model on `inputs` and write the picture of its graph to `to_file`."""
         return plot_dot_graph(self(*inputs), verbose=True, to_file=to_file)
 
 
 class Sequential(Model):
-    """Layers and functions, one after the other.
+    """Layers and functions, applied one after the other.
 
     >>> model = Sequential(L.Linear(10), F.relu, L.Linear(1))
     >>> model([[1.0, 2.0]]).shape
@@ -31,7 +34,7 @@ class Sequential(Model):
     """
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
-        _enumerated(self, layers)
+        _set_enumerated(self, layers)
         self.layers = layers
 
     def forward(self, x: Any) -> Any:
@@ -39,9 +42,12 @@ class Sequential(Model):
             x = layer(x)
         return x
 
+    def _torch_names(self) -> Mapping[str, str]:
+        return {f"l{i}": f"{i}." for i in range(len(self.layers))}
+
 
 class MLP(Model):
-    """A multilayer perceptron: fully connected layers of the given sizes, with `activation` after each but the last.
+    """A multilayer perceptron: fully connected layers of these sizes, with `activation` after each but the last.
 
     >>> model = MLP((10, 1), activation=F.relu)
     >>> model([[1.0, 2.0]]).shape
@@ -53,23 +59,25 @@ class MLP(Model):
         fc_output_sizes: Sequence[int],
         activation: Callable[[Any], Variable] = F.sigmoid,
         *,
+        dtype: DTypeLike = np.float32,
         init: Initializer = "lecun",
         rng: Rng = None,
     ) -> None:
         self.activation = activation
         rng = generator(rng) if rng is not None else None
-        layers = tuple(L.Linear(size, init=init, rng=rng) for size in fc_output_sizes)
-        _enumerated(self, layers)
+        layers = tuple(L.Linear(size, dtype=dtype, init=init, rng=rng) for size in fc_output_sizes)
+        _set_enumerated(self, layers)
         self.layers = layers
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: ArrayLike) -> Variable:
         for layer in self.layers[:-1]:
             x = F.relu(layer(x), inplace=True) if self.activation is F.relu else self.activation(layer(x))
-        return self.layers[-1](x)
+        y: Variable = self.layers[-1](x)
+        return y
 
 
-def _enumerated(model: Model, layers: Sequence[Callable[[Any], Any]]) -> None:
-    """Make `layers` the attributes l0, l1, ... of `model`, which is what DeZero names them."""
+def _set_enumerated(model: Model, layers: Sequence[Callable[[Any], Any]]) -> None:
+    """Make `layers` the attributes l0, l1, ... of `model`: DeZero's names for them."""
     for i, layer in enumerate(layers):
         if not callable(layer):
             kind = type(model).__name__

@@ -1,4 +1,4 @@
-"""The summary of a model: what each layer gives, and how much it holds."""
+"""The summary of a model: the output of each layer, and the size of its Parameters."""
 
 import functools
 from typing import Any
@@ -11,13 +11,13 @@ __all__ = ["summary"]
 
 
 def summary(model: Layer, *inputs: Any) -> str:
-    """A table of the layers in the order in which `model(*inputs)` calls them, each with what is in it below it.
+    """A table of the layers in the order in which `model(*inputs)` calls them, each above the layers in it.
 
-    The columns are the shape of the output, how many numbers the layer and those in it learn, and the bytes of these. A
-    layer that is called twice comes twice; the first line, the model, counts every Parameter once.
+    The columns are the shape of the output, the number of elements that the layer and those in it learn, and their
+    bytes. A layer that is called twice comes twice; the first line, the model, counts every Parameter once.
 
-    The model is run once under `no_grad()` and `test_mode()`. Thereby Parameters that wait for their data get them; all
-    attributes of the layers, the state of a recurrent one for example, are put back to what they were before.
+    The model is run once under `no_grad()` and `test_mode()`. Parameters that wait for their data get them. All
+    attributes of the layers, such as the state of a recurrent one, are restored afterwards.
 
     >>> from tinygrad_jp import functions as F, layers as L, models
     >>> print(summary(models.Sequential(L.Conv2d(8, 3), F.relu, F.flatten, L.Linear(10)), [[[[0.5] * 5] * 5]]))
@@ -31,7 +31,7 @@ def summary(model: Layer, *inputs: Any) -> str:
     calls: list[tuple[int, str, Layer, list[str]]] = []
     within: list[str] = []
 
-    def noting(path: str, layer: Layer, forward: Any, *args: Any, **options: Any) -> Any:
+    def noted(path: str, layer: Layer, forward: Any, *args: Any, **options: Any) -> Any:
         name = path.removeprefix(f"{within[-1]}.") if within and within[-1] else path
         output: list[str] = []
         calls.append((len(within), name, layer, output))
@@ -43,7 +43,7 @@ def summary(model: Layer, *inputs: Any) -> str:
 
     try:
         for path, layer in layers:
-            vars(layer)["forward"] = functools.partial(noting, path, layer, layer.forward)
+            vars(layer)["forward"] = functools.partial(noted, path, layer, layer.forward)
         with using_config("enable_backprop", False), using_config("train", False):
             model(*inputs)
     finally:
@@ -54,7 +54,7 @@ def summary(model: Layer, *inputs: Any) -> str:
 
 
 def _row(depth: int, name: str, layer: Layer, output: list[str]) -> tuple[str, ...]:
-    data = [p.data for p in layer.params() if p._data is not None]
+    data = [p.data for p in layer.params() if p.data is not None]
     title = printable(f"{'  ' * depth}{name + '  ' if name else ''}{layer._signature()}")
     return title, *output, f"{sum(a.size for a in data):,}", f"{sum(a.nbytes for a in data):,}"
 

@@ -1,12 +1,14 @@
 """VGG: small kernels, one after the other."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
-from tinygrad_jp.core import Variable
+from tinygrad_jp.core import Array, Variable
+from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.models.images import ImageModel
 from tinygrad_jp.randomness import Rng
 
@@ -19,8 +21,8 @@ BGR_MEAN = (103.939, 116.779, 123.68)
 class VGG16(ImageModel):
     """Thirteen convolutions in five blocks, each halving the image, and three fully connected layers.
 
-    x is (N, C, H, W) with sides of 32 pixels or more, y (N, n_classes). The paper's images are RGB of 224 by 224; the
-    first x decides otherwise. Then it has 138,357,544 parameters.
+    x is (N, C, H, W) with sides of at least 32 pixels, y (N, n_classes). The first x determines the size: with the
+    paper's images, RGB of 224 by 224, the model has 138,357,544 parameters.
 
     Source: Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, 2015,
     configuration D. Deviation: kernels start from He's initialization, which came after the paper, biases from zero.
@@ -41,7 +43,7 @@ class VGG16(ImageModel):
         self.fc7 = L.Linear(4096, init="he", rng=self.rng)
         self.fc8 = L.Linear(n_classes, rng=self.rng)
 
-    def forward(self, x: Any) -> Variable:
+    def forward(self, x: Array) -> Variable:
         x = self.images(x)
         for block, (_, n) in BLOCKS.items():
             for i in range(1, n + 1):
@@ -52,9 +54,17 @@ class VGG16(ImageModel):
             x = F.dropout(F.relu(fc(x), inplace=True), rng=self.rng)
         return self.fc8(x)
 
+    def _torch_names(self) -> Mapping[str, str]:
+        # PyTorch counts every relu, pooling and dropout too.
+        names, i = {"fc6": "classifier.0.", "fc7": "classifier.3.", "fc8": "classifier.6."}, 0
+        for block, (_, n) in BLOCKS.items():
+            names |= {f"conv{block}_{k + 1}": f"features.{i + 2 * k}." for k in range(n)}
+            i += 2 * n + 1
+        return names
+
     @staticmethod
-    def preprocess(image: Any, size: tuple[int, int] | None = (224, 224), dtype: Any = np.float32) -> Any:
-        """An RGB image as this model takes it: (3, H, W) in the order BGR, less the mean color of ImageNet.
+    def preprocess(image: Any, size: tuple[int, int] | None = (224, 224), dtype: DTypeLike = np.float32) -> Array:
+        """An RGB image as this model takes it: (3, H, W) in the order BGR, minus the mean color of ImageNet.
 
         `image` is a Pillow image, which is resized to `size` (width, height) unless that is None; or an array
         (H, W, 3) of values 0..255, which must have that size.
