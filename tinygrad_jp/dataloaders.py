@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_jp.datasets.dataset import ArrayDataset, Dataset, stack
+from tinygrad_jp.datasets.dataset import ArrayDataset, Dataset, Example, stack
 from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["DataLoader", "SeqDataLoader"]
+
+Examples = Dataset | Sequence[Example] | tuple[ArrayLike, ArrayLike | None]
 
 
 def __dir__() -> list[str]:
@@ -19,15 +21,15 @@ def __dir__() -> list[str]:
 
 
 class DataLoader:
-    """Walk through a data set in mini-batches ``(x, t)`` of NumPy arrays, in a new random order each time.
+    """Iterate over a data set in mini-batches ``(x, t)`` of NumPy arrays, in a new random order each time.
 
     Shapes: x is ``(batch_size, ...)`` and t ``(batch_size, ...)``, or None for a data set without labels. The last
-    batch holds what remains, unless `drop_last`.
+    batch may be smaller; with `drop_last` it is left out.
 
-    `dataset` is a `Dataset`, a pair of arrays ``(X, T)``, or any sequence of examples ``(x, t)``. The order comes from
-    `rng`: a `numpy.random.Generator`, a seed for one, or None for one that `tinygrad_jp.seed` decides. NumPy's global
-    random state is neither read nor changed. Loops over one loader may be left early and may be nested: each has an
-    order of its own.
+    `dataset` is a `Dataset`, a pair of arrays ``(X, T)``, or a sequence of examples ``(x, t)``. The order comes from
+    `rng`: a `numpy.random.Generator`, a seed for one, or None for one that depends on `tinygrad_jp.seed`. NumPy's
+    global random state is neither read nor changed. Loops over the same loader may be left early or nested: each has
+    an order of its own.
 
     >>> from tinygrad_jp import DataLoader, datasets
     >>> loader = DataLoader(datasets.Digits(), batch_size=100, rng=0)
@@ -35,17 +37,17 @@ class DataLoader:
     15
     >>> for x, t in loader:
     ...     pass
-    >>> x.shape, t.shape  # what remains
+    >>> x.shape, t.shape  # the last batch
     ((37, 64), (37,))
 
-    The loader can be copied and pickled, and its copy goes on with the same orders: `rng` is the whole of its state.
+    The loader can be copied and pickled, and the copy goes on with the same orders: `rng` is its whole state.
 
-    Raises TypeError or ValueError at once for a batch size that is no positive integer, and where there is no batch.
+    Raises TypeError or ValueError if the batch size is not a positive integer, or if there is no batch.
     """
 
     def __init__(
         self,
-        dataset: Dataset | Sequence[Any] | tuple[NDArray[Any], Any],
+        dataset: Examples,
         batch_size: int,
         shuffle: bool = True,
         *,
@@ -70,22 +72,22 @@ class DataLoader:
         batches, rest = divmod(len(self.dataset), self.batch_size)
         return batches + (rest > 0 and not self.drop_last)
 
-    def __iter__(self) -> Iterator[tuple[NDArray[Any], Any]]:
+    def __iter__(self) -> Iterator[Example]:
         n = len(self.dataset)
         order = self.rng.permutation(n) if self.shuffle else np.arange(n)
         for i in range(len(self)):
             yield self._batch(order[i * self.batch_size : (i + 1) * self.batch_size])
 
-    def _batch(self, indices: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+    def _batch(self, indices: NDArray[np.intp]) -> Example:
         data = self.dataset
         return data.batch(indices) if isinstance(data, Dataset) else stack([data[j] for j in indices.tolist()])
 
 
 class SeqDataLoader(DataLoader):
-    """Walk through a sequence at `batch_size` places at once: in each batch, element i follows element i of the last.
+    """Iterate over a sequence at `batch_size` places at once: element i of each batch follows element i of the last.
 
-    Place i starts at example i * N // batch_size, for N examples. There are ceil(N / batch_size) batches, all of them
-    whole, so that every example comes, and some come twice where batch_size does not divide N.
+    Place i starts at example i * N // batch_size, for N examples. There are ceil(N / batch_size) batches, all of full
+    size. Every example comes, and some come twice if batch_size does not divide N.
 
     >>> for x, t in SeqDataLoader((np.arange(6), np.arange(1, 7)), batch_size=2):
     ...     print(x, t)
@@ -93,25 +95,25 @@ class SeqDataLoader(DataLoader):
     [1 4] [2 5]
     [2 5] [3 6]
 
-    For recurrent networks, as in the DeZero book (Koki Saito, 2020), step 60; there, places are N // batch_size apart,
-    and the last examples never come. Raises ValueError where there are fewer examples than places.
+    For recurrent networks, as in the DeZero book (Koki Saito, 2020), step 60. There, places are N // batch_size apart,
+    and the last examples never come. Raises ValueError if there are fewer examples than places.
     """
 
-    def __init__(self, dataset: Dataset | Sequence[Any] | tuple[NDArray[Any], Any], batch_size: int) -> None:
+    def __init__(self, dataset: Examples, batch_size: int) -> None:
         super().__init__(dataset, batch_size, shuffle=False)
         if len(self.dataset) < self.batch_size:
             raise ValueError(
                 f"SeqDataLoader: expected at least {batch_size} examples, got {len(self.dataset)}; lower batch_size"
             )
 
-    def __iter__(self) -> Iterator[tuple[NDArray[Any], Any]]:
+    def __iter__(self) -> Iterator[Example]:
         n = len(self.dataset)
         starts = np.arange(self.batch_size) * n // self.batch_size
         return (self._batch((starts + i) % n) for i in range(len(self)))
 
 
-def _examples(dataset: Any, name: str) -> Dataset | Sequence[Any]:
-    """Return `dataset` as something that has a length and examples ``(x, t)``."""
+def _examples(dataset: Any, name: str) -> Dataset | Sequence[Example]:
+    """Return `dataset` as an object with a length and examples ``(x, t)``."""
     if isinstance(dataset, tuple) and len(dataset) == 2 and isinstance(dataset[0], np.ndarray):
         return ArrayDataset(*dataset)
     if isinstance(dataset, np.ndarray) or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):

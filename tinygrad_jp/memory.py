@@ -1,4 +1,4 @@
-"""Memory of freed arrays, kept for the arrays that follow."""
+"""Keeping the memory of freed arrays for the arrays that follow."""
 
 import os
 
@@ -8,11 +8,11 @@ import numpy as np
 def keep_freed_memory() -> None:
     """Let the C library keep the memory of freed arrays, instead of returning it to the operating system.
 
-    Under glibc, arrays of 128 kB to 32 MB go back to the operating system when they are freed, and the next step of a
-    training loop pays for fetching their pages again: a third of its time in a small convolutional network. Freeing one
+    With glibc, arrays of 128 kB to 32 MB go back to the operating system when they are freed, and the next step of a
+    training loop has to fetch their pages again: a third of its time in a small convolutional network. Freeing one
     array of 31 MB raises that limit for the whole process, as in any program that frees a large array. The array is
-    never touched, so this takes microseconds and no memory; the process may keep some 30 MB more later on. Under other
-    C libraries it does nothing.
+    never touched, so this takes microseconds and no memory. Later on, the process may keep some 30 MB more. With other
+    C libraries this does nothing.
 
     `import tinygrad_jp` does this, unless the environment variable `TINYGRAD_JP_KEEP_MEMORY` is 0.
 

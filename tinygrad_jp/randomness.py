@@ -1,17 +1,17 @@
-"""Where random numbers come from: an argument `rng`, or one default that `seed` makes reproducible."""
+"""Random generators: the argument `rng`, or one default generator that `seed` makes reproducible."""
 
 from typing import TypeAlias
 
 import numpy as np
 
-# Quoted, and the default is made at its first use: NumPy loads its generators only when they are named.
+# Quoted, and the default is made at its first use: NumPy loads its generators only when they are used.
 Rng: TypeAlias = "np.random.Generator | int | None"
 
 _default: "np.random.Generator | None" = None
 
 
 def seed(n: int) -> None:
-    """Start the default generator anew, so that what follows is the same in every run.
+    """Restart the default generator from the seed n, so that the numbers that follow are the same in every run.
 
     >>> seed(0)
     >>> first = generator().random()
@@ -24,7 +24,7 @@ def seed(n: int) -> None:
 
 
 def generator(rng: Rng = None) -> "np.random.Generator":
-    """The generator that `rng` stands for: itself, a new one from a seed, or the default."""
+    """The generator for `rng`: a Generator itself, a new one for a seed, the default one for None."""
     global _default
     if rng is not None:
         return np.random.default_rng(rng)

@@ -1,9 +1,9 @@
-"""Transforms: what is done to an example when it is taken from a data set.
+"""Transforms: functions that a data set applies to each example.
 
-Each is a function of one example, and most take a whole batch as well, with a new first axis; those say so by
-``batched = True``, and a `Dataset` calls them once per batch. Images are ``(C, H, W)``, and batches of them
-``(N, C, H, W)``. Where it says "image", a Pillow image may be given, too: it becomes ``(3, H, W)`` or, if it is gray,
-``(1, H, W)``. A size is a number, for a square, or ``(H, W)``, as shapes are written; in DeZero it is ``(W, H)``.
+Most also take a whole batch, with a new first axis. Those have the attribute ``batched = True``, and a `Dataset` calls
+them once per batch. Images are ``(C, H, W)``, batches of images ``(N, C, H, W)``. An image may also be a Pillow image:
+it becomes ``(3, H, W)``, or ``(1, H, W)`` if it is gray. A size is a number, for a square, or ``(H, W)``, as shapes are
+written. In DeZero it is ``(W, H)``.
 
 >>> from tinygrad_jp import datasets
 >>> augment = Compose([RandomCrop(8, pad=1, rng=0), Scale(16, flatten=False)])
@@ -46,7 +46,7 @@ Size = int | tuple[int, int]
 
 
 class Compose:
-    """Apply `transforms` one after the other; batches at once, if all of them can.
+    """Apply `transforms` one after the other. They are applied to whole batches if all of them can take batches.
 
     >>> Compose([AsType(np.float32), Normalize(1, 2)])(np.array([1, 2, 3]))
     array([0. , 0.5, 1. ], dtype=float32)
@@ -57,7 +57,7 @@ class Compose:
 
     @property
     def batched(self) -> bool:
-        """Whether every one of the transforms takes a batch."""
+        """Whether all transforms take batches."""
         return all(getattr(transform, "batched", False) for transform in self.transforms)
 
     def __call__(self, x: Any) -> Any:
@@ -96,10 +96,10 @@ class ToArray(AsType):
 
 
 class Normalize:
-    """(x - mean) / std, by one mean and standard deviation, or by those of each channel of an image.
+    """(x - mean) / std, with one mean and standard deviation, or with those of each channel of an image.
 
-    The dtype of x is kept if it is floating, else the result is float32. For images, `mean` and `std` may be sequences,
-    one number for each of the C channels. Raises ValueError where `std` is 0, or where there are not C numbers.
+    A floating dtype is kept; otherwise the result is float32. For images, `mean` and `std` may be sequences with one
+    number for each of the C channels. Raises ValueError if `std` is 0, or if there are not C numbers.
 
     >>> Normalize([1, 2], [1, 0.5])(np.ones((2, 1, 1)))
     array([[[ 0.]], [[-2.]]])
@@ -109,7 +109,8 @@ class Normalize:
 
     def __init__(self, mean: ArrayLike = 0, std: ArrayLike = 1) -> None:
         self.mean, self.std = np.asarray(mean, float), np.asarray(std, float)
-        if not self.std.all() or max(self.mean.ndim, self.std.ndim) > 1:
+        empty = not self.mean.size or not self.std.size
+        if empty or not self.std.all() or max(self.mean.ndim, self.std.ndim) > 1:
             raise ValueError(
                 f"Normalize: expected a number, or one for each channel, std not 0; got {mean!r} and {std!r}"
             )
@@ -126,7 +127,7 @@ class Normalize:
 
 
 class Flatten:
-    """Make one vector of each image: ``(C, H, W)`` becomes ``(C*H*W,)``, and ``(N, C, H, W)`` ``(N, C*H*W)``."""
+    """Make a vector of each image: ``(C, H, W)`` becomes ``(C*H*W,)``, and ``(N, C, H, W)`` becomes ``(N, C*H*W)``."""
 
     batched = True
 
@@ -139,7 +140,7 @@ class Scale:
     """Scale pixels from 0..`peak` to float32 in [0, 1], and flatten each image into a vector.
 
     Shapes: ``(C, H, W)`` becomes ``(C*H*W,)``, and a batch ``(N, C, H, W)`` becomes ``(N, C*H*W)``. With
-    ``flatten=False``, for convolutions, shapes stay as they are.
+    ``flatten=False``, for convolutions, shapes are kept. Raises ValueError if `peak` is 0.
 
     >>> Scale(255)(np.array([[[0, 51], [102, 255]]], dtype=np.uint8))
     array([0. , 0.2, 0.4, 1. ], dtype=float32)
@@ -148,20 +149,23 @@ class Scale:
     batched = True
 
     def __init__(self, peak: float, flatten: bool = True) -> None:
+        if not peak:
+            raise ValueError(f"Scale: expected a peak that is not 0, got {peak}")
         self.peak, self.flatten = peak, flatten
 
-    def __call__(self, x: Array) -> Array:
-        """Scale one image, or a batch of them."""
+    def __call__(self, x: ArrayLike) -> Array:
+        """Scale one image, or a batch of images."""
+        x = np.asarray(x)
         y: Array = np.divide(x, self.peak, dtype=np.float32)
         return y.reshape(*x.shape[:-3], math.prod(x.shape[-3:])) if self.flatten else y
 
 
 class Resize:
-    """Bring an image to another size: ``(..., H, W)`` becomes ``(..., *size)``, of the same dtype.
+    """Resize an image: ``(..., H, W)`` becomes ``(..., *size)``, of the same dtype.
 
-    Each new pixel is a mean of the old ones, weighted by their distance: w = max(0, 1 - |distance|), where one step is
-    that of the coarser grid. So nothing is skipped when an image shrinks, as in Pillow's BILINEAR. With "nearest", it
-    is the pixel that lies under its centre.
+    Each new pixel is a mean of the old ones, weighted by their distance: w = max(0, 1 - |distance|), in steps of the
+    coarser grid. So no pixel is skipped when an image shrinks, as in Pillow's BILINEAR. With "nearest", a new pixel is
+    the old one under its centre. Raises ValueError for images without pixels.
 
     >>> Resize(2)(np.array([[[0.0, 4.0], [0.0, 4.0]]])).shape, Resize((1, 2))(np.array([[[0.0, 4.0], [2.0, 6.0]]]))
     ((1, 2, 2), array([[[1., 5.]]]))
@@ -175,7 +179,7 @@ class Resize:
         self.size, self.mode = _pair(size, "Resize"), mode
 
     def __call__(self, x: Any) -> Array:
-        x = _images(x, "Resize")
+        x = _fitting(x, (1, 1), "Resize")
         centres = [(np.arange(new) + 0.5) * old / new for old, new in zip(x.shape[-2:], self.size, strict=True)]
         if self.mode == "nearest":
             rows, columns = (centre.astype(int) for centre in centres)
@@ -187,7 +191,7 @@ class Resize:
 
 
 def _weights(centres: Array, old: int) -> Array:
-    """The share of each of `old` pixels in the mean around each centre: ``(len(centres), old)``, rows sum to 1."""
+    """The weight of each of `old` pixels in the mean around each centre: ``(len(centres), old)``. Rows sum to 1."""
     step = max(1.0, old / len(centres))
     w = np.maximum(0, 1 - np.abs(centres[:, np.newaxis] - np.arange(old) - 0.5) / step)
     return w / w.sum(axis=1, keepdims=True)
@@ -196,7 +200,7 @@ def _weights(centres: Array, old: int) -> Array:
 class CenterCrop:
     """Cut the middle out of an image: ``(..., H, W)`` becomes ``(..., *size)``.
 
-    Raises ValueError where the image is smaller.
+    Raises ValueError if the image is smaller.
 
     >>> CenterCrop(1)(np.arange(9).reshape(1, 3, 3))
     array([[[4]]])
@@ -215,10 +219,10 @@ class CenterCrop:
 
 
 class RandomCrop:
-    """Cut a part out of an image, at a place of its own for each: ``(..., H, W)`` becomes ``(..., *size)``.
+    """Cut each image at a random place of its own: ``(..., H, W)`` becomes ``(..., *size)``.
 
-    First, `pad` rows and columns of zeros are added on each side. `rng` is a seed, a Generator, or None for the one
-    that `tinygrad_jp.seed` decides. Raises ValueError where the padded image is smaller than `size`.
+    First, `pad` rows and columns of zeros are added on each side. `rng` is a seed, a Generator, or None for the default
+    generator, which `tinygrad_jp.seed` seeds. Raises ValueError if the padded image is smaller than `size`.
 
     >>> RandomCrop(2, rng=0)(np.arange(16).reshape(1, 4, 4))
     array([[[ 9, 10], [13, 14]]])
@@ -241,7 +245,7 @@ class RandomCrop:
 
 
 class RandomHorizontalFlip:
-    """Mirror an image from left to right with probability `p`, each by a draw of its own; `rng` as for `RandomCrop`.
+    """Mirror each image from left to right with probability `p`. `rng` is as in `RandomCrop`.
 
     >>> RandomHorizontalFlip(p=1)(np.array([[[1, 2, 3]]]))
     array([[[3, 2, 1]]])
@@ -261,7 +265,7 @@ class RandomHorizontalFlip:
 
 
 def _array(x: Any) -> Array:
-    """An array as it is; a Pillow image as ``(C, H, W)``."""
+    """An array unchanged; a Pillow image as ``(C, H, W)``."""
     if not hasattr(x, "getbands"):
         return np.asarray(x)
     array = np.asarray(x if x.mode in ("L", "RGB") else x.convert("RGB"))

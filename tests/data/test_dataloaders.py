@@ -159,6 +159,17 @@ def test_kinds_of_data_sets(make):
     assert np.array_equal(np.concatenate([t0, t1]), t) and t0.dtype == t.dtype
 
 
+@pytest.mark.parametrize("dtype", ["u1", "<i8", ">i8", "<f4", ">f4", "<f8", ">f8", "<f2", ">f2", "?"])
+@pytest.mark.parametrize(
+    "loader", [lambda pair: DataLoader(pair, 4, shuffle=False), lambda pair: SeqDataLoader(pair, 1)]
+)
+def test_batches_of_every_dtype(loader, dtype):
+    x, t = np.arange(12).reshape(6, 2).astype(dtype), np.arange(6).astype(dtype)
+    xs, ts = zip(*loader((x, t)), strict=True)
+    assert {a.dtype for a in (*xs, *ts)} == {np.dtype(dtype)}
+    assert np.array_equal(np.concatenate(xs), x) and np.array_equal(np.concatenate(ts), t)
+
+
 @pytest.mark.parametrize("dataset", [(np.eye(3), None), ArrayDataset(np.eye(3)), [(row, None) for row in np.eye(3)]])
 def test_without_labels_t_is_none(dataset):
     [(x, t)] = DataLoader(dataset, 3, shuffle=False)

@@ -158,6 +158,40 @@ def test_array_data_set():
         ArrayDataset(data, [1, 0])
 
 
+@pytest.mark.parametrize("dtype", ["u1", "<i8", ">i8", "<f4", ">f4", "<f8", ">f8", "<f2", ">f2", "?"])
+def test_data_of_every_dtype_is_taken_as_it_is(dtype):
+    data, label = np.arange(12).reshape(6, 2).astype(dtype), np.arange(6).astype(dtype)
+    dataset = ArrayDataset(data, label)
+    assert dataset.data is data and dataset.label is label
+    for index in (2, slice(1, 4), [3, 0], slice(0, 0), np.zeros(6, bool)):
+        x, t = dataset[index]
+        assert {a.dtype.newbyteorder("=") for a in (x, t)} == {data.dtype.newbyteorder("=")}
+        assert np.array_equal(x, data[index]) and np.array_equal(t, label[index])
+
+
+@pytest.mark.parametrize("whole", [slice(None), [], slice(0, 0)])
+@pytest.mark.parametrize("make", [lambda: ArrayDataset([], []), lambda: ArrayDataset(np.empty((0, 3)), np.empty(0))])
+def test_an_empty_data_set_gives_empty_batches_and_says_that_it_is_empty(make, whole):
+    x, t = make()[whole]
+    assert len(x) == len(t) == len(list(make())) == 0
+    for index in (0, -1):
+        message = f"ArrayDataset: expected a data set with examples, not an empty one, got {index}"
+        with pytest.raises(IndexError, match=message):
+            make()[index]
+
+
+@pytest.mark.parametrize("which", ["data", "label"])
+@pytest.mark.parametrize(("bad", "message"), [
+    (3.0, r"expected an array with an axis of examples, got 3.0; write \[3.0\]"),
+    (np.array(3), r"expected an array with an axis of examples, got 3; write \[3\]"),
+    ([[1], [1, 2]], r"expected examples of one shape, got \(1,\), \(2,\); crop or pad them first"),
+    ([1, [1, 2]], r"expected examples of one shape, got \(\), \(2,\); crop or pad them first"),
+])  # fmt: skip
+def test_data_and_labels_that_are_no_arrays_of_examples_are_refused(which, bad, message):
+    with pytest.raises(ValueError, match=f"^ArrayDataset: {message}"):
+        ArrayDataset(**({"data": [1, 2], "label": [3, 4]} | {which: bad}))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32, np.float64, bool])
 @pytest.mark.parametrize("shape", [(3, 4, 5), (2, 3, 4, 5), (0, 3, 4, 5)])
 def test_scale(shape, dtype):

@@ -300,7 +300,7 @@ def files(folder):
 def test_a_file_is_downloaded_once_and_kept(server, tmp_path, capsys, waits):
     assert load(server, "good") == BODY
     assert files(tmp_path / "cache") == ["file"]
-    assert "file (bytes)  256,000/256,000 100%" in capsys.readouterr().err
+    assert "file (bytes): 100%|##########| 256k/256k [" in capsys.readouterr().err
     assert load(server, "good") == BODY
     assert server.asked == ["/good/file"] and capsys.readouterr().err == "" and sum(waits) == 0
 
@@ -399,7 +399,7 @@ def test_what_passes_is_asked_again(kind, server, tmp_path, waits):
 def test_without_a_length_the_checksum_decides(server, capsys):
     server.length["/good/file"] = None
     assert load(server, "good") == BODY
-    assert re.match(r"file \(bytes\)  256,000  ", capsys.readouterr().err)
+    assert re.match(r"file \(bytes\): 256k \[", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("to", ["/good/file", "//{host}/good/file", "{url}/good/file"])

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -57,6 +58,33 @@ def test_one_image_and_a_batch_agree(transform, shape, dtype):
         np.testing.assert_allclose(one, expected, rtol=1e-6)
     assert transform(IMAGES[:0]).shape == (0, *shape)
     assert np.array_equal(IMAGES, kept)
+
+
+def test_every_transform_is_in_the_table():
+    assert {getattr(tg.transforms, name) for name in tg.transforms.__all__} == {
+        type(t) for t, *_ in TRANSFORMS.values()
+    }
+
+
+@pytest.mark.parametrize("transform", [each[0] for each in TRANSFORMS.values()], ids=TRANSFORMS)
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4", "i8", "u2", "u8"])
+def test_the_byte_order_does_not_matter(transform, dtype):
+    big, native = (copy.deepcopy(transform)(IMAGES.astype(order + dtype)) for order in "><")
+    assert big.dtype.newbyteorder("=") == native.dtype
+    np.testing.assert_array_equal(big, native)
+    np.testing.assert_array_equal(transform(IMAGES.astype(">" + dtype)[0]), big[0])
+
+
+@pytest.mark.parametrize("transform", [each[0] for each in TRANSFORMS.values()], ids=TRANSFORMS)
+@pytest.mark.parametrize("shape", [(0, 3, 5, 7), (2, 3, 0, 7), (2, 3, 5, 0), (3, 0, 7), (3, 0, 0)])
+def test_images_without_pixels_give_arrays_without_elements_or_a_clear_error(transform, shape):
+    try:
+        y = transform(np.zeros(shape))
+    except ValueError as error:
+        assert re.match(r"\w+: expected images of \(\d+, \d+\) or more, got \(", str(error))
+        assert 0 in shape[-2:]
+    else:
+        assert y.size == 0
 
 
 @pytest.mark.parametrize("transform", [each[0] for each in TRANSFORMS.values()], ids=TRANSFORMS)
@@ -188,6 +216,11 @@ GOOD = np.zeros((3, 5, 7))
     (lambda: RandomCrop(8, pad=1)(GOOD), r"RandomCrop: expected images of \(8, 8\) or more, got \(7, 9\)"),
     (lambda: Normalize([1, 2], 1)(GOOD), r"Normalize: expected 2 channels, got an image of shape \(3, 5, 7\)"),
     (lambda: Normalize([1, 2, 3], [1, 1])(GOOD), r"Normalize: expected 2 channels"),
+    (lambda: Normalize([], 1), "Normalize: expected a number, or one for each channel"),
+    (lambda: Normalize(0, []), "Normalize: expected a number, or one for each channel"),
+    (lambda: Scale(0), "Scale: expected a peak that is not 0, got 0"),
+    (lambda: Resize(3)(np.zeros((3, 0, 7))), r"Resize: expected images of \(1, 1\) or more, got \(0, 7\)"),
+    (lambda: Resize(3, "nearest")(np.zeros((3, 5, 0))), r"Resize: expected images of \(1, 1\) or more, got \(5, 0\)"),
     (lambda: Normalize(0, 0), "Normalize: expected a number, or one for each channel, std not 0"),
     (lambda: Normalize(0, [1, 0, 1]), "std not 0; got 0 and"),
     (lambda: Normalize([[1]], 1), "Normalize: expected a number, or one for each channel"),

@@ -46,6 +46,38 @@ def test_every_hook_is_tested():
     assert set(hooks.__all__) == {name.split(",")[0] for name in HOOKS} | {"FreezeParam"}
 
 
+@pytest.mark.parametrize("name", [*hooks.__all__])
+def test_add_hook_returns_the_optimizer(name):
+    hook = FreezeParam() if name == "FreezeParam" else HOOKS[name][0]
+    optimizer = SGD()
+    assert optimizer.add_hook(hook).add_hook(hook) is optimizer
+    assert optimizer.hooks == [hook, hook]
+
+
+# Hooks whose settings are out of the range of float16, or whose result comes from such numbers.
+EXTREME = {
+    "WeightDecay": [WeightDecay(1e-8), WeightDecay(1e-5)],
+    "ClipGrad": [ClipGrad(1e-3), ClipGrad(1e5), ClipGrad(1.0)],
+    "ClipGradValue": [ClipGradValue(1e6), ClipGradValue(0.1)],
+}
+CASES = [(hook, order) for name in HOOKS for hook in EXTREME[name.split(",")[0]] for order in "<>"]
+
+
+@pytest.mark.parametrize(("hook", "order"), CASES)
+@pytest.mark.parametrize("grad", [[600.0, -600.0], [6e4] * 1000, [0.0, 1e-7], []])
+def test_float16_is_computed_in_float32_and_the_byte_order_does_not_matter(hook, order, grad):
+    models = [with_gradients(np.array(grad, dtype), np.array(2.0, dtype)) for dtype in (order + "f2", "f4")]
+    for model in models:
+        for p in model.xs:
+            p.data = (p.data * np.float32(300)).astype(p.dtype)
+        hook(model.params())
+    for p, q in zip(*(model.xs for model in models), strict=True):
+        assert p.grad.dtype == p.dtype
+        assert p.dtype.newbyteorder("=") == np.float16
+        np.testing.assert_array_equal(p.grad.data, q.grad.data.astype(np.float16))
+        assert p.grad.creator is None
+
+
 def test_a_norm_that_overflows_float32_is_none_that_is_infinite():
     model = with_gradients(np.float32([3e30]), np.float32([4e30]))
     ClipGrad(5.0)(model.params())

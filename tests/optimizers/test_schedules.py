@@ -6,7 +6,16 @@ import pickle
 import numpy as np
 import pytest
 
+from tinygrad_jp import Layer, Parameter, optimizers
 from tinygrad_jp.optimizers import schedules
+
+
+class Points(Layer):
+    """A model that is nothing but parameters."""
+
+    def __init__(self, *xs):
+        self.xs = [Parameter(np.array(x)) for x in xs]
+
 
 # A schedule, and that of torch.optim.lr_scheduler, both from a rate of 0.8.
 SCHEDULES = {
@@ -39,6 +48,19 @@ def test_a_copy_gives_the_same_rates(name, again):
     assert [again(schedule)(t) for t in range(1, 30)] == [schedule(t) for t in range(1, 30)]
 
 
+@pytest.mark.parametrize("schedule", [*(each[0] for each in SCHEDULES.values()), schedules.cosine(0.8, 9, warmup=4)])
+def test_updates_count_from_1_and_before_them_the_rate_is_that_of_the_first(schedule):
+    seen = []
+    optimizer = optimizers.SGD(schedule).setup(model := Points(1.0))
+    for _ in range(12):
+        model.cleargrads()
+        (model.xs[0] ** 2).backward()
+        optimizer.update()
+        seen.append(optimizer.rate)
+    assert seen == [schedule(t) for t in range(1, 13)]
+    assert schedule(0) == schedule(1)
+
+
 def test_cosine_rises_falls_and_stays():
     rates = [schedules.cosine(0.4, 12, warmup=4, final=0.1)(t) for t in range(1, 16)]
     np.testing.assert_allclose(rates[:5], [0.1, 0.2, 0.3, 0.4, 0.4])
@@ -52,6 +74,18 @@ def test_cosine_rises_falls_and_stays():
     [
         (lambda: schedules.step_decay(0.1, 0, 0.5), "step_decay: expected every of at least 1 step, got 0"),
         (lambda: schedules.cosine(0.1, 10, warmup=10), "cosine: expected 0 <= warmup < steps, got warmup=10"),
+        *(
+            (lambda make=make, bad=bad: make(bad), rf"^{name}: expected \w+ of at least 0 and below inf, got {bad}")
+            for bad in (-0.1, float("nan"), float("inf"))
+            for name, make in (
+                ("step_decay", lambda bad: schedules.step_decay(bad, 3, 0.5)),
+                ("step_decay", lambda bad: schedules.step_decay(0.1, 3, bad)),
+                ("exponential", lambda bad: schedules.exponential(bad, 0.5)),
+                ("exponential", lambda bad: schedules.exponential(0.1, bad)),
+                ("cosine", lambda bad: schedules.cosine(bad, 3)),
+                ("cosine", lambda bad: schedules.cosine(0.1, 3, final=bad)),
+            )
+        ),
         (lambda: schedules.cosine(0.1, 0), "cosine: expected 0 <= warmup < steps, got warmup=0 and steps=0"),
     ],
 )

@@ -1,6 +1,6 @@
 """Data sets: examples ``(x, t)``, taken one at a time or as a whole batch.
 
-A data set is two arrays, `data` and `label`, and two transforms, applied when examples are taken:
+A data set is two arrays, `data` and `label`, and two transforms, which are applied when examples are taken:
 
 >>> from tinygrad_jp import datasets
 >>> train, test = datasets.Digits(train=True), datasets.Digits(train=False)
@@ -11,7 +11,7 @@ A data set is two arrays, `data` and `label`, and two transforms, applied when e
 >>> x.shape, t.shape
 ((100, 64), (100,))
 
-Data of one's own is an `ArrayDataset`, or a subclass of `Dataset` that fills `data` and `label` in `prepare`.
+For data of your own, use `ArrayDataset`, or a subclass of `Dataset` that fills `data` and `label` in `prepare`.
 """
 
 from tinygrad_jp.datasets.dataset import ArrayDataset, Dataset, stack

@@ -1,4 +1,4 @@
-"""The archives of CIFAR-10 and CIFAR-100: a tar.gz of pickles, of which nothing is extracted and nothing is run."""
+"""The archives of CIFAR-10 and CIFAR-100: tar.gz files of pickles. Nothing is extracted to disk, and nothing is run."""
 
 import pickle
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ from tinygrad_jp.datasets.downloads import Bounded, verify
 __all__ = ["LIMIT", "read", "unpickle"]
 
 PIXELS = 3 * 32 * 32
-LIMIT = 200_000_000  # Bytes of a whole archive, unzipped: 60,000 images, their labels and file names.
+LIMIT = 200_000_000  # Bytes of an unzipped archive: 60,000 images, their labels and file names.
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Read plain values and NumPy arrays, whoever wrote them; a pickle that asks for anything else is refused.
+    """Read plain values and NumPy arrays from an untrusted pickle. A pickle that asks for anything else is refused.
 
-    Not even NumPy's own functions are called, since a few bytes could ask them for any amount of memory: an array
-    begins empty, and is filled with the bytes that the pickle holds.
+    Not even NumPy's own functions are called, since a few bytes could ask them for any amount of memory. An array
+    starts empty, and is filled with the bytes in the pickle.
     """
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what stands for `name` of `module`: all that a pickle can call goes through here."""
+        """Return the stand-in for `name` of `module`. Everything that a pickle can call comes through here."""
         asked = f"{module}.{name}"
         stand_ins = {
-            "numpy.ndarray": None,  # Named as what is to be reconstructed, never called.
+            "numpy.ndarray": None,  # Named as the class to reconstruct, but never called.
             "numpy.dtype": lambda code, *_: np.dtype(code),
             "numpy.core.multiarray._reconstruct": lambda *_: np.empty(0, np.uint8),
             "_codecs.encode": lambda text, _: text.encode("latin-1"),
@@ -38,7 +38,7 @@ class ArrayUnpickler(pickle.Unpickler):
 
 
 def unpickle(file: Any) -> Any:
-    """Return what the pickle in `file` holds; raise ValueError if that is more than plain values and arrays."""
+    """Return the content of the pickle in `file`. Raise ValueError if it is not plain values and arrays."""
     try:
         return ArrayUnpickler(file, encoding="bytes").load()  # As Python 2 wrote them.
     except Exception as error:  # A pickle can fail in any way.
@@ -50,8 +50,8 @@ def read(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return images ``(N, 3, 32, 32)`` and labels ``(N,)`` from the `members` of an archive, in their order.
 
-    `members` says how many images each one holds, `key` where its labels are. Raises ValueError where the archive is
-    not the original, has no such member, or where a member is something else.
+    `members` gives the number of images in each, `key` the entry of the labels. Raises ValueError if the archive is not
+    the original, or if a member is missing or holds something else.
     """
     import gzip
     import tarfile

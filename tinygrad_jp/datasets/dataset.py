@@ -1,28 +1,31 @@
-"""What a data set is: two arrays, or a subclass that says how an example is made."""
+"""Data sets: two arrays, or a subclass that makes each example."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-__all__ = ["ArrayDataset", "Dataset", "Transform", "stack"]
+from tinygrad_jp.transforms import Array
 
-Array = NDArray[Any]
+__all__ = ["ArrayDataset", "Dataset", "Example", "Transform", "stack"]
+
 Transform = Callable[[Any], Any] | None
+Example = tuple[Any, Any]
+Index = int | slice | list[int] | Array
 
 
 def identity(x: Any) -> Any:
-    """Return `x` as it is: the transform where none was given."""
+    """Return `x` unchanged: the transform if none is given."""
     return x
 
 
 class Dataset:
     """Examples ``(x, t)``: ``x = transform(data[i])`` and ``t = target_transform(label[i])``, or None without labels.
 
-    A subclass fills `data` and `label` in `prepare`; one whose data does not fit into memory overrides `__getitem__`
-    and `__len__` instead. A transform is a function of one example. One that takes a batch as well, with a new first
-    axis, says so by an attribute ``batched = True``, as `Scale` does, and is then called once per batch.
+    A subclass fills `data` and `label` in `prepare`. If its data do not fit into memory, it overrides `__getitem__` and
+    `__len__` instead. A transform is a function of one example. If it also takes a batch, with a new first axis, it
+    says so by an attribute ``batched = True``, as `Scale` does, and is then called once per batch.
 
     >>> class Squares(Dataset):
     ...     def prepare(self):
@@ -43,7 +46,7 @@ class Dataset:
         self.prepare()
 
     def prepare(self) -> None:
-        """Fill `data` and, where there are labels, `label`: the hook for subclasses."""
+        """Fill `data` and, if there are labels, `label`. Subclasses override this."""
 
     def __len__(self) -> int:
         name = type(self).__name__
@@ -54,22 +57,26 @@ class Dataset:
             raise ValueError(f"{name}: expected one label per example, got {n} examples and {len(self.label)} labels")
         return n
 
-    def __getitem__(self, index: Any) -> tuple[Any, Any]:
-        """Return example ``(x, t)`` number `index`, or the batch that a slice, a mask or an integer array selects."""
+    def __getitem__(self, index: Index) -> Example:
+        """Return example ``(x, t)`` number `index`, or the batch that a slice, a mask or an integer array selects.
+
+        Raises IndexError for a number that is out of range.
+        """
         n = len(self)
         if not isinstance(index, int | np.integer):
             chosen = np.arange(n)[index]
             return self.batch(chosen) if chosen.ndim else self[int(chosen)]
         if not -n <= index < n:
-            raise IndexError(f"{type(self).__name__}: expected an index from {-n} to {n - 1}, got {index}")
+            expected = f"an index from {-n} to {n - 1}" if n else "a data set with examples, not an empty one"
+            raise IndexError(f"{type(self).__name__}: expected {expected}, got {index}")
         t = None if self.label is None else self.target_transform(self.label[index])
         return self.transform(self.data[index]), t
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+    def __iter__(self) -> Iterator[Example]:
         return (self[i] for i in range(len(self)))
 
-    def batch(self, indices: Array) -> tuple[Array, Any]:
-        """Return the examples of an integer array `indices` as two arrays: by one indexing, if `data` is an array."""
+    def batch(self, indices: Array) -> Example:
+        """Return the examples at the integers `indices` as two arrays, by one indexing operation if `data` is one."""
         overridden = type(self).__getitem__ is not Dataset.__getitem__
         if overridden or not isinstance(self.data, np.ndarray) or not isinstance(self.label, np.ndarray | None):
             return stack([self[int(i)] for i in indices])
@@ -78,7 +85,9 @@ class Dataset:
 
 
 class ArrayDataset(Dataset):
-    """A data set of arrays of one's own, which are not copied.
+    """A data set of your own arrays, which are not copied.
+
+    Raises ValueError if there is not one label per example, or if nested lists do not form an array.
 
     >>> dataset = ArrayDataset(np.eye(3), [0, 1, 2])
     >>> dataset[1]
@@ -92,26 +101,35 @@ class ArrayDataset(Dataset):
         transform: Transform = None,
         target_transform: Transform = None,
     ) -> None:
-        self.data, self.label = np.asarray(data), None if label is None else np.asarray(label)
+        name = type(self).__name__
+        self.data, self.label = as_array(data, name), None if label is None else as_array(label, name)
         super().__init__(True, transform, target_transform)
-        len(self)  # As many labels as examples? Say so here, not in the middle of an epoch.
+        len(self)  # Refuse a wrong number of labels here, not in the middle of an epoch.
 
 
-def stack(examples: Sequence[Any]) -> tuple[Array, Any]:
-    """Stack examples ``(x, t)`` into a batch ``(X, T)``; T is None where every t is."""
+def as_array(values: ArrayLike, name: str) -> Array:
+    """Return data or labels as an array with one element per example."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        shapes = ", ".join(sorted({str(np.shape(value)) for value in values}))  # type: ignore[union-attr]
+        raise ValueError(f"{name}: expected examples of one shape, got {shapes}; crop or pad them first") from None
+    if not array.ndim:
+        raise ValueError(f"{name}: expected an array with an axis of examples, got {array}; write [{array}]")
+    return array
+
+
+def stack(examples: Sequence[Any]) -> Example:
+    """Stack examples ``(x, t)`` into a batch ``(X, T)``. T is None if every t is.
+
+    >>> stack([(1.0, 0), (2.0, 1)])
+    (array([1., 2.]), array([0, 1]))
+    """
     for example in examples:
         if not isinstance(example, tuple | list) or len(example) != 2:
             raise TypeError(f"batch: expected examples (x, t), got {type(example).__name__}; without t, give (x, None)")
     xs, ts = [x for x, _ in examples], [t for _, t in examples]
-    return _join(xs), None if ts and all(t is None for t in ts) else _join(ts)
-
-
-def _join(values: list[Any]) -> Array:
-    try:
-        return np.array(values)
-    except ValueError:
-        shapes = ", ".join(map(str, sorted({np.shape(value) for value in values})))
-        raise ValueError(f"batch: expected examples of one shape, got {shapes}; crop or pad them first") from None
+    return as_array(xs, "batch"), None if ts and all(t is None for t in ts) else as_array(ts, "batch")
 
 
 def _apply(transform: Callable[[Any], Any], batch: Array) -> Array:
@@ -121,4 +139,4 @@ def _apply(transform: Callable[[Any], Any], batch: Array) -> Array:
             name = type(transform).__name__
             raise ValueError(f"{name}: expected a batch of {len(batch)}, got shape {y.shape} from {batch.shape}")
         return y
-    return _join([transform(example) for example in batch])
+    return as_array([transform(example) for example in batch], "batch")

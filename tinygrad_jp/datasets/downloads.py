@@ -1,4 +1,4 @@
-"""The files of data sets: found on the disk or downloaded, whole and checked or not at all."""
+"""The files of data sets: found on disk or downloaded. A file is complete and checked, or it is not used."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ WAITS = (1, 3)  # Seconds before the second round of the mirrors, and before the
 
 
 class Bounded:
-    """A stream that ends in a ValueError after `limit` bytes: what is longer is not the original, or a gzip bomb."""
+    """A stream that raises ValueError after `limit` bytes: a longer one is not the original, or is a gzip bomb."""
 
     def __init__(self, stream: Any, limit: int) -> None:
         self.stream, self.limit, self.count = stream, limit, 0
@@ -31,7 +31,7 @@ class Bounded:
 
 
 def verify(file: Any, sha256: str) -> None:
-    """Raise ValueError unless the bytes of `file` have this sha256; read it from its beginning, and go back there."""
+    """Raise ValueError unless the whole `file` has this sha256. Afterwards, the file is at its beginning."""
     from hashlib import file_digest
 
     file.seek(0)
@@ -41,7 +41,7 @@ def verify(file: Any, sha256: str) -> None:
 
 
 def unzipped(path: Path, size: int) -> bytes:
-    """Return the content of `path`, in gzip format or not; raise ValueError where it has not `size` bytes."""
+    """Return the content of `path`, unzipped if it is in gzip format. Raise ValueError unless it has `size` bytes."""
     import gzip
     import zlib
 
@@ -68,11 +68,11 @@ def load(
     limit: int,
     others: Sequence[str] = (),
 ) -> T:
-    """Return ``read(path)`` of file `name` of the data set `of`: found on the disk, or downloaded.
+    """Return ``read(path)`` for the file `name` of the data set `of`, which is found on disk or downloaded.
 
-    It is looked for, as `name` or one of `others`, in `folders` of the directory that TINYGRAD_JP_DATA names, or else
-    of the cache; a download (`limit` bytes at most) goes to the last of them. `read` raises ValueError for a file that
-    is not the original.
+    The file may be called `name` or one of `others`. It is looked for in `folders` of the directory in the environment
+    variable TINYGRAD_JP_DATA or, if that is not set, of the cache. A download (`limit` bytes at most) goes to the last
+    of these folders. `read` raises ValueError for a file that is not the original.
     """
     given = os.environ.get("TINYGRAD_JP_DATA")
     root = Path(given or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "tinygrad_jp")).expanduser()
@@ -94,13 +94,13 @@ def load(
 
 
 def _download(read: Callable[[Path], T], name: str, of: str, folder: Path, mirrors: Sequence[str], limit: int) -> T:
-    """Download file `name` into `folder`, and return ``read(path)`` of it."""
+    """Download the file `name` into `folder`, and return ``read(path)``."""
     from http.client import HTTPException
     from tempfile import TemporaryDirectory
 
     failures, left = {}, list(mirrors)
     folder.mkdir(parents=True, exist_ok=True)
-    # On the disk of its destination, so that the last step is one atomic rename; removed whatever happens.
+    # On the same disk as its destination, so that the last step is an atomic rename. It is removed in any case.
     with TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
         part = Path(temporary, name)
         for wait in (0, *WAITS):
@@ -125,18 +125,18 @@ def _download(read: Callable[[Path], T], name: str, of: str, folder: Path, mirro
 
 
 def _is_temporary(error: Exception) -> bool:
-    """Is it worth while to ask the same server again: it was busy, or the line was cut?"""
+    """Whether it is worth asking the same server again: it was busy, or the connection was cut."""
     code = getattr(error, "code", None)  # Of an HTTPError.
     return code in (408, 429) or code >= 500 if code else not isinstance(error, ValueError)
 
 
 def _is_allowed(scheme: str, url: str) -> bool:
-    """May an answer by `scheme` send us on to `url`? Encryption may be gained, not lost; files and ftp are refused."""
+    """Whether an answer by `scheme` may redirect to `url`: encryption may be gained, not lost; no files, no ftp."""
     return url.startswith(("https:", "http:") if scheme == "http" else "https:")
 
 
 def _fetch(url: str, path: Path, limit: int) -> None:
-    """Write what `url` answers to `path`: all of it, and no more than `limit` bytes."""
+    """Write the whole answer of `url` to `path`. Raises ValueError if it exceeds `limit` bytes."""
     from urllib.error import HTTPError
     from urllib.request import HTTPRedirectHandler, build_opener
 

@@ -1,4 +1,4 @@
-"""Arrays of bytes in IDX format, as MNIST and its kin come in."""
+"""Arrays of bytes in IDX format, the format of MNIST and Fashion-MNIST."""
 
 import math
 from io import BytesIO
@@ -13,19 +13,20 @@ __all__ = ["read", "size"]
 
 
 def header(shape: tuple[int, ...]) -> int:
-    """Bytes before the values: four that tell type and number of axes, then four for the length of each axis."""
+    """Bytes before the values: four for the type and the number of axes, then four for the length of each axis."""
     return 4 + 4 * len(shape)
 
 
 def size(shape: tuple[int, ...]) -> int:
-    """Bytes in all."""
+    """Bytes of the whole file."""
     return header(shape) + math.prod(shape)
 
 
 def read(path: Path, name: str, shape: tuple[int, ...], sha256: str) -> NDArray[np.uint8]:
-    """Return the array of `shape` in file `path`, zipped or not; raise ValueError where it is not the original.
+    """Return the array of `shape` in the file `path`, zipped or not. Raise ValueError if it is not the original.
 
-    The original is called `name`, and its checksum is `sha256`. Only of a name in .gz is it that of the zipped file.
+    `name` is the name of the original, and `sha256` its checksum: of the zipped file if `name` ends in .gz, otherwise
+    of the unzipped one.
     """
     content = unzipped(path, size(shape))
     verify(BytesIO(path.read_bytes() if name.endswith(".gz") else content), sha256)

@@ -1,4 +1,4 @@
-"""Images and what they show: Digits, which come with the package, and MNIST, Fashion-MNIST and CIFAR."""
+"""Labelled images: Digits, which come with the package, and MNIST, Fashion-MNIST and CIFAR."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -19,9 +19,9 @@ class Digits(Dataset):
     """1,797 handwritten digits of 8 x 8 pixels, which come with the package: 1,437 for training, 360 for testing.
 
     `data` is uint8 ``(N, 1, 8, 8)`` with values 0..16, `label` int64 ``(N,)``; by default x is a float32 vector of 64
-    values in [0, 1]. For images ``(1, 8, 8)``, give ``transform=Scale(16, flatten=False)``.
+    values in [0, 1]. For images ``(1, 8, 8)``, pass ``transform=Scale(16, flatten=False)``.
 
-    The split is fixed. The source is ordered by writer, and its last writers are harder than the rest, so that it was
+    The split is fixed. The source is ordered by writer, and its last writers are harder than the rest. So it was
     shuffled once, by ``numpy.random.default_rng(0).permutation(1797)``, before the last 360 were set aside.
 
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (test set), UCI Machine Learning
@@ -37,7 +37,7 @@ class Digits(Dataset):
         super().__init__(train, transform, target_transform)
 
     def prepare(self) -> None:
-        """Read the file that lies beside this module."""
+        """Read the file beside this module."""
         with np.load(Path(__file__).with_name("digits.npz"), allow_pickle=False) as file:
             part = slice(None, 1437) if self.train else slice(1437, None)
             self.data, self.label = file["data"][part], file["label"][part].astype(np.int64)
@@ -47,13 +47,13 @@ class MNIST(Dataset):
     """70,000 handwritten digits of 28 x 28 pixels: 60,000 for training, 10,000 for testing.
 
     `data` is uint8 ``(N, 1, 28, 28)`` with values 0..255, `label` int64 ``(N,)``; by default x is a float32 vector of
-    784 values in [0, 1]. For images ``(1, 28, 28)``, give ``transform=Scale(255, flatten=False)``.
+    784 values in [0, 1]. For images ``(1, 28, 28)``, pass ``transform=Scale(255, flatten=False)``.
 
-    The files, in IDX format, with or without gzip, are read from the directory that the environment variable
-    TINYGRAD_JP_DATA names, or from ``mnist/`` in it. Where it is not set, they are downloaded (11 MB) on first use and
-    kept in ``~/.cache/tinygrad_jp/mnist/``, or below XDG_CACHE_HOME. Every file is checked by its sha256.
+    The files, in IDX format with or without gzip, are read from the directory in the environment variable
+    TINYGRAD_JP_DATA, or from ``mnist/`` in it. If it is not set, they are downloaded (11 MB) on first use and kept in
+    ``~/.cache/tinygrad_jp/mnist/``, or under XDG_CACHE_HOME. Every file is checked by its sha256.
 
-    Raises FileNotFoundError where a file is neither found nor downloaded, ValueError where it is not the original.
+    Raises FileNotFoundError if a file is neither found nor downloaded, ValueError if it is not the original.
 
     Source: Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits. Licence: CC BY-SA 3.0.
 
@@ -68,8 +68,8 @@ class MNIST(Dataset):
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     )
-    # The shape of each array, and the sha256 of the file so named. Here that is the unzipped one: a gzip's own differs
-    # from mirror to mirror.
+    # The shape of each array, and the sha256 of the file of this name. Here it is that of the unzipped file: gzip files
+    # differ from mirror to mirror.
     files: Mapping[str, tuple[tuple[int, ...], str]] = {
         "train-images-idx3-ubyte": (
             (60000, 28, 28),
@@ -111,10 +111,10 @@ class MNIST(Dataset):
 class FashionMNIST(MNIST):
     """70,000 pictures of clothes of 28 x 28 pixels: 60,000 for training, 10,000 for testing; 10 classes.
 
-    Shapes, dtypes and the default transform are those of `MNIST`, so that one can stand for the other.
+    Shapes, dtypes and the default transform are those of `MNIST`, so one can replace the other.
 
-    The files, zipped as published and of the same names as those of MNIST, are read from ``fashion-mnist/`` in the
-    directory that TINYGRAD_JP_DATA names; where that is not set, they are downloaded (31 MB) as those of `MNIST` are.
+    The files, zipped as published, have the same names as those of MNIST. They are read from ``fashion-mnist/`` in the
+    directory TINYGRAD_JP_DATA. If that is not set, they are downloaded (31 MB) like those of `MNIST`.
 
     Source: H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017, https://arxiv.org/abs/1708.07747. Licence: MIT.
 
@@ -152,9 +152,9 @@ class CIFAR10(Dataset):
     `data` is uint8 ``(N, 3, 32, 32)`` with values 0..255 and the channels red, green and blue, `label` int64 ``(N,)``;
     by default x is a float32 image ``(3, 32, 32)`` in [0, 1].
 
-    The archive cifar-10-python.tar.gz is read from the directory that TINYGRAD_JP_DATA names, or from ``cifar10/`` in
-    it; where that is not set, it is downloaded (170 MB) as the files of `MNIST` are. It is checked by its sha256, and
-    its pickles, which could run any program, are read by one that makes arrays only.
+    The archive cifar-10-python.tar.gz is read from the directory TINYGRAD_JP_DATA, or from ``cifar10/`` in it. If that
+    is not set, it is downloaded (170 MB) like the files of `MNIST`. It is checked by its sha256. Pickles can run any
+    program, so they are read by an unpickler that makes only arrays.
 
     Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009,
     https://www.cs.toronto.edu/~kriz/cifar.html. Licence: none is stated; its author asks to be cited.
@@ -167,7 +167,7 @@ class CIFAR10(Dataset):
     folders: tuple[str, ...] = ("", "cifar10")
     mirrors: tuple[str, ...] = ("https://www.cs.toronto.edu/~kriz/",)
     archive, sha256 = "cifar-10-python.tar.gz", "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
-    # What the archive holds for training and for testing: how many images in which member.
+    # The members of the archive for training (True) and for testing, and the number of images in each.
     members: Mapping[bool, Mapping[str, int]] = {
         True: {f"cifar-10-batches-py/data_batch_{i}": 10000 for i in range(1, 6)},
         False: {"cifar-10-batches-py/test_batch": 10000},
@@ -198,8 +198,8 @@ class CIFAR10(Dataset):
 class CIFAR100(CIFAR10):
     """60,000 colour photographs of 32 x 32 pixels: 50,000 for training, 10,000 for testing; 100 classes, or 20.
 
-    `label` tells the class, 0..99, by default; with ``label_type="coarse"``, it tells which of 20 groups, of five
-    classes each, the class belongs to. All else is as for `CIFAR10`; the archive is cifar-100-python.tar.gz.
+    By default, `label` is the class, 0..99. With ``label_type="coarse"`` it is the group, 0..19, of five classes each.
+    Everything else is as in `CIFAR10`. The archive is cifar-100-python.tar.gz.
 
     Raises ValueError for another `label_type`.
 
@@ -219,13 +219,13 @@ class CIFAR100(CIFAR10):
         target_transform: Transform = None,
         label_type: str = "fine",
     ) -> None:
-        self.labels(label_type)  # Refuse another type before anything is read.
+        self.labels(label_type)  # Refuse an unknown type before anything is read.
         self.key = f"{label_type}_labels"
         super().__init__(train, transform, target_transform)
 
     @staticmethod
     def labels(label_type: str = "fine") -> dict[int, str]:
-        """Return the name of each class, or, with "coarse", of each group of classes."""
+        """Return the name of each class or, with "coarse", of each group of classes."""
         if label_type not in ("fine", "coarse"):
             raise ValueError(f"CIFAR100: expected label_type 'fine' or 'coarse', got {label_type!r}")
         return dict(enumerate(NAMES[label_type].split(", ")))

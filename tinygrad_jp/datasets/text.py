@@ -1,4 +1,4 @@
-"""Text, to be predicted one character ahead."""
+"""Text for predicting the next character."""
 
 import os
 from pathlib import Path
@@ -17,17 +17,17 @@ SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
 
 class Shakespeare(Dataset):
-    """Windows of a text as numbers: x is int64 ``(length,)``, and t the same window one character further on.
+    """Windows of a text as numbers: x is int64 ``(length,)``, and t the same window one character later.
 
-    The text is "tiny Shakespeare", 40,000 lines from the plays (1,115,394 characters, 65 different ones), or any file
-    in UTF-8 that `path` names. The first 90 % are for training, the rest for testing. Every position begins a window,
-    so that N = len(text) - length. `text` is the part that was asked for, `ids` the same as numbers, and `chars` the
-    characters of the whole, sorted: number i stands for ``chars[i]``.
+    The text is "tiny Shakespeare", 40,000 lines from the plays (1,115,394 characters, 65 different ones), or the UTF-8
+    file at `path`. The first 90 % are for training, the rest for testing. Every position starts a window, so
+    N = len(text) - length. `text` is the part for training or testing, `ids` the same as numbers, and `chars` the
+    characters of the whole text, sorted: number i stands for ``chars[i]``.
 
-    The file input.txt is read from ``shakespeare/`` in the directory that the environment variable TINYGRAD_JP_DATA
-    names; where that is not set, it is downloaded (1 MB) as the files of `MNIST` are, and checked by its sha256.
+    The file input.txt is read from ``shakespeare/`` in the directory in the environment variable TINYGRAD_JP_DATA. If
+    that is not set, it is downloaded (1 MB) like the files of `MNIST`, and checked by its sha256.
 
-    Raises ValueError where the text is shorter than a window, and by `encode` for a character that it does not have.
+    Raises ValueError if the text is shorter than a window; `encode` does for a character that is not in the text.
 
     Source: https://github.com/karpathy/char-rnn (A. Karpathy, 2015). Licence: Shakespeare's works are public domain.
     In the DeZero book (Koki Saito, 2020) the class is `Shakespear`, has windows of one character, and no test set.
@@ -68,12 +68,12 @@ class Shakespeare(Dataset):
 
     @property
     def data(self) -> Any:
-        """Every window, as a view: they overlap, and copies would take `length` times the memory of `ids`."""
+        """All windows, as a view: they overlap, and copies would take `length` times the memory of `ids`."""
         return sliding_window_view(self.ids[:-1], self.length)
 
     @property
     def label(self) -> Any:
-        """Every window, one character further on."""
+        """All windows, one character later."""
         return sliding_window_view(self.ids[1:], self.length)
 
     def _read(self) -> str:

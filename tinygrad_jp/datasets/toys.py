@@ -1,20 +1,16 @@
-"""Small data sets that are computed: classes to separate, and a curve to follow."""
-
-from typing import Any
+"""Small computed data sets: classes to separate, and a curve to predict."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_jp.datasets.dataset import Dataset, Transform
 from tinygrad_jp.randomness import Rng, generator
+from tinygrad_jp.transforms import Array
 
 __all__ = ["SinCurve", "Spiral", "TwoMoons"]
 
-Array = NDArray[Any]
-
 
 class Toy(Dataset):
-    """A data set made from random numbers, which `rng` decides: the same each time, and other ones for testing."""
+    """A data set made from random numbers that `rng` determines: the same each time, others for testing."""
 
     def __init__(
         self,
@@ -38,11 +34,11 @@ class Spiral(Toy):
     """Three arms of a spiral, 100 points each: x is float32 ``(2,)`` in [-1, 1], t the arm 0, 1 or 2; N = 300.
 
     Point i of arm j lies at radius r = i / 100 and angle 4 j + 4 r + noise, in radians; the noise is normal, of
-    standard deviation 0.2. `rng` is a seed, a Generator, or None for the one that `tinygrad_jp.seed` decides; by
-    default the set is the same each time. The set for testing differs from the one for training.
+    standard deviation 0.2. `rng` is a seed, a Generator, or None for the default generator, which `tinygrad_jp.seed`
+    seeds. By default the set is the same each time. The set for testing differs from the one for training.
 
-    Source: the spiral of the DeZero book (Koki Saito, 2020), step 48, after A. Karpathy's CS231n notes. Ours comes from
-    other random numbers, since NumPy's global generator is left alone.
+    Source: the spiral of the DeZero book (Koki Saito, 2020), step 48, after A. Karpathy's CS231n notes. The random
+    numbers are others here, since NumPy's global generator is not used.
 
     >>> x, t = Spiral()[:]
     >>> x.shape, np.bincount(t)
@@ -58,12 +54,12 @@ class Spiral(Toy):
 
 
 class TwoMoons(Toy):
-    """Two half circles that reach into each other: x is float32 ``(2,)``, t is 0 (upper) or 1 (lower); N = `n`.
+    """Two interleaving half circles: x is float32 ``(2,)``, t is 0 (upper) or 1 (lower); N = `n`.
 
-    The upper moon is (cos a, sin a), the lower (1 - cos a, 1/2 - sin a), for angles a that divide [0, π] evenly; to
-    each coordinate comes normal noise of standard deviation `noise`. No straight line separates the two.
+    The upper moon is (cos a, sin a), the lower (1 - cos a, 1/2 - sin a), for angles a that divide [0, π] evenly. Normal
+    noise of standard deviation `noise` is added to each coordinate. No straight line separates the two.
 
-    `rng` as for `Spiral`. Raises ValueError unless n >= 2 and noise >= 0. Source: scikit-learn's `make_moons`.
+    `rng` is as in `Spiral`. Raises ValueError unless n >= 2 and noise >= 0. Source: scikit-learn's `make_moons`.
 
     >>> x, t = TwoMoons(n=500, noise=0.05)[:]
     >>> x.shape, np.bincount(t)
@@ -95,12 +91,12 @@ class TwoMoons(Toy):
 
 
 class SinCurve(Toy):
-    """A curve, to be predicted one value ahead: x is its value at one moment, t the next one; both float32 ``(1,)``.
+    """A curve for predicting the next value: x is its value at one moment, t the next one. Both are float32 ``(1,)``.
 
-    The curve has 1,000 points over one period, so that N = 999. For training it is a sine with uniform noise in
+    The curve has 1,000 points over one period, so N = 999. For training it is a sine with uniform noise in
     [-0.05, 0.05], for testing a cosine without noise. `data` and `label` are ``(999, 1)``.
 
-    `rng` as for `Spiral`. Source: the DeZero book (Koki Saito, 2020), step 59; float32 here, float64 there.
+    `rng` is as in `Spiral`. Source: the DeZero book (Koki Saito, 2020), step 59; float32 here, float64 there.
 
     >>> dataset = SinCurve()
     >>> dataset.data.shape, bool((dataset.data[1:] == dataset.label[:-1]).all())

@@ -1,9 +1,8 @@
 """Gradient descent, and descent with momentum."""
 
-from typing import Any
-
 import numpy as np
 
+from tinygrad_jp.core import Array
 from tinygrad_jp.optimizers.optimizer import Optimizer, Rate
 
 __all__ = ["SGD", "MomentumSGD", "Nesterov"]
@@ -25,52 +24,49 @@ class SGD(Optimizer):
     variable([-0.1])
     """
 
-    lr: Rate
-
     def __init__(self, lr: Rate = 0.01) -> None:
         super().__init__(lr=lr)
 
-    def step(self, x: Any, g: Any, work: Any) -> None:
-        x -= np.multiply(g, self.rate, out=work)
+    def step(self, x: Array, g: Array, scratch: Array) -> None:
+        x -= np.multiply(g, self.rate, out=scratch)
 
 
 class MomentumSGD(Optimizer):
-    """Gradient descent with momentum: the step remembers the steps before it.
+    """Gradient descent with momentum: each step carries on part of the last one.
 
     v ← momentum·v − lr·g,  x ← x + v, with v the velocity, zero at first.
 
-    Source: Polyak, Some methods of speeding up the convergence of iteration methods, 1964. PyTorch writes
-    v ← momentum·v + g, x ← x − lr·v, which is the same while lr is constant. momentum=0.9 is DeZero's default; in
-    PyTorch and Keras momentum is an argument of SGD, and 0 by default.
+    Source: Polyak, Some methods of speeding up the convergence of iteration methods, 1964. PyTorch computes
+    v ← momentum·v + g, x ← x − lr·v, which is the same while lr is constant. momentum=0.9 is DeZero's default. In
+    PyTorch and Keras, momentum is an argument of SGD, and 0 by default.
     """
 
-    keeps = ("v",)
-    lr: Rate
+    slots = ("v",)
     momentum: float
 
     def __init__(self, lr: Rate = 0.01, momentum: float = 0.9) -> None:
         super().__init__(lr=lr, momentum=momentum)
 
-    def step(self, x: Any, g: Any, v: Any, work: Any) -> None:
+    def step(self, x: Array, g: Array, v: Array, scratch: Array) -> None:
         v *= self.momentum
-        v -= np.multiply(g, self.rate, out=work)
+        v -= np.multiply(g, self.rate, out=scratch)
         x += v
 
 
 class Nesterov(MomentumSGD):
-    """Gradient descent with momentum, whose gradient is that of the point the momentum leads to.
+    """Gradient descent with momentum that takes its gradient at the point to which the momentum leads.
 
     v ← momentum·v − lr·g,  x ← x + momentum·v − lr·g, with v the velocity, zero at first. The parameter x is already
-    the point ahead, so that the gradient can be taken where the model is.
+    that point, so the gradient is simply the model's.
 
     Source: Nesterov, A method of solving a convex programming problem with convergence rate O(1/k²), 1983, in the form
-    of Sutskever et al., On the importance of initialization and momentum in deep learning, 2013. It is
-    SGD(nesterov=True) in PyTorch and Keras; there momentum has no default above 0.
+    of Sutskever et al., On the importance of initialization and momentum in deep learning, 2013. In PyTorch and
+    Keras it is SGD(momentum=0.9, nesterov=True).
     """
 
-    def step(self, x: Any, g: Any, v: Any, work: Any) -> None:
-        np.multiply(g, self.rate, out=work)
+    def step(self, x: Array, g: Array, v: Array, scratch: Array) -> None:
+        np.multiply(g, self.rate, out=scratch)
         v *= self.momentum
-        v -= work
-        x -= work
-        x += np.multiply(v, self.momentum, out=work)
+        v -= scratch
+        x -= scratch
+        x += np.multiply(v, self.momentum, out=scratch)

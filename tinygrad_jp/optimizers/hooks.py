@@ -1,15 +1,15 @@
-"""Hooks: what is done to the gradients before each update, in the order of `optimizer.add_hook(hook)`.
+"""Hooks change the gradients before each update, in the order of `optimizer.add_hook(hook)`.
 
 A hook is a function of the list of parameters that have gradients. It gives a parameter another `grad`, or None, and
-leaves the arrays of the old one alone.
+does not change the array of the old one. The hooks here compute in float32 at least, also for parameters of float16.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Parameter, Variable
+from tinygrad_jp.core import Array, Parameter, Variable
+from tinygrad_jp.optimizers.buckets import compute_dtype
 
 __all__ = ["ClipGrad", "ClipGradValue", "FreezeParam", "WeightDecay"]
 
@@ -20,12 +20,20 @@ def _positive(name: str, value: float) -> float:
     return float(value)
 
 
+def _wide(x: Variable) -> Array:
+    """The data of x in the dtype to compute in."""
+    return x.data.astype(compute_dtype(x.dtype), copy=False)
+
+
+def _set_grad(p: Parameter, grad: Array) -> None:
+    p.grad = Variable(grad.astype(p.dtype, copy=False))
+
+
 class WeightDecay:
-    """Draw every parameter towards zero: g ← g + rate·x, the gradient of rate/2·x².
+    """Draw every parameter towards zero: g ← g + rate·x, which adds the gradient of rate/2·x².
 
     >>> from tinygrad_jp import optimizers
-    >>> optimizer = optimizers.SGD(0.1)
-    >>> optimizer.add_hook(WeightDecay(1e-4))
+    >>> optimizer = optimizers.SGD(0.1).add_hook(WeightDecay(1e-4))
     """
 
     def __init__(self, rate: float) -> None:
@@ -33,17 +41,20 @@ class WeightDecay:
 
     def __call__(self, params: list[Parameter]) -> None:
         for p in params:
-            p.grad = Variable(p.grad.data + self.rate * p.data)
+            _set_grad(p, _wide(p.grad) + self.rate * _wide(p))
 
 
 class ClipGrad:
-    """Scale the gradients down together, so that the norm over all parameters is at most `max_norm`.
+    """Scale all gradients by one factor so that their norm over all parameters is at most `max_norm`.
 
-    g ← g · min(1, max_norm / ‖g‖), with ‖g‖² = Σ g² over all numbers of all parameters.
+    g ← g · min(1, max_norm / ‖g‖), with ‖g‖² = Σ g² over all elements of all parameters.
 
-    Raises FloatingPointError where the norm is infinite or NaN; then nothing is updated.
+    Raises FloatingPointError if the norm is infinite or NaN; then nothing is updated.
 
     Source: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013.
+
+    >>> from tinygrad_jp import optimizers
+    >>> optimizer = optimizers.SGD(0.1).add_hook(ClipGrad(1.0))
     """
 
     def __init__(self, max_norm: float) -> None:
@@ -59,27 +70,36 @@ class ClipGrad:
             )
         if norm > self.max_norm:
             for p in params:
-                p.grad = Variable(p.grad.data * (self.max_norm / norm))
+                _set_grad(p, _wide(p.grad) * (self.max_norm / norm))
 
 
 class ClipGradValue:
-    """Bring every number of the gradients into [−max_value, max_value]; NaN stays."""
+    """Clip every element of the gradients to [−max_value, max_value]. NaN stays NaN.
+
+    >>> from tinygrad_jp import optimizers
+    >>> optimizer = optimizers.SGD(0.1).add_hook(ClipGradValue(5.0))
+    """
 
     def __init__(self, max_value: float) -> None:
         self.max_value = _positive("ClipGradValue", max_value)
 
     def __call__(self, params: list[Parameter]) -> None:
         for p in params:
-            p.grad = Variable(np.clip(p.grad.data, -self.max_value, self.max_value))
+            _set_grad(p, np.clip(_wide(p.grad), -self.max_value, self.max_value))
 
 
 class FreezeParam:
-    """Take the gradients from the given parameters, and from those of the given layers: they are not updated."""
+    """Do not update the given Parameters, nor those of the given layers: their gradients are removed.
 
-    def __init__(self, *layers: Any) -> None:
+    >>> from tinygrad_jp import layers, optimizers
+    >>> layer = layers.Linear(1)
+    >>> optimizer = optimizers.SGD(0.1).add_hook(FreezeParam(layer))
+    """
+
+    def __init__(self, *layers: object) -> None:
         if wrong := [x for x in layers if not isinstance(x, Parameter) and not hasattr(x, "params")]:
             raise TypeError(f"FreezeParam: expected layers and Parameters, got {type(wrong[0]).__name__}")
-        self.params = [p for x in layers for p in ([x] if isinstance(x, Parameter) else x.params())]
+        self.params = [p for x in layers for p in ([x] if isinstance(x, Parameter) else x.params())]  # type: ignore[attr-defined]
 
     def __call__(self, params: list[Parameter]) -> None:
         for p in self.params:

@@ -1,163 +1,217 @@
-"""What all optimizers share: they find the parameters, keep arrays of their own for each, and change it in place."""
+"""The base class of all optimizers: it finds the parameters, keeps arrays for each, and changes them in place."""
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import accumulate, pairwise
+import sys
+from collections.abc import Callable, Mapping
 from operator import is_
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tinygrad_jp.core import Parameter
+from tinygrad_jp.core import Array, Parameter
+from tinygrad_jp.optimizers.buckets import Bucket, compute_dtype, group
 
 __all__ = ["Optimizer"]
 
 Rate = float | Callable[[int], float]
+Hook = Callable[[list[Parameter]], None]
 
 NUMBERS = (int, float, np.number)
-
-# What a setting must stay below; none may be negative.
+# Upper bounds of settings. None of them may be negative.
 BELOW = dict.fromkeys(("momentum", "rho", "beta1", "beta2"), 1.0)
-# Small parameters, of so many numbers at most, take their steps together, up to so many numbers; and a large one takes
-# its step some rows at a time, of so many numbers at most: see `_Lot`.
-SMALL, TOGETHER, BLOCK = 2048, 1 << 15, 1 << 17
 
 
 class Optimizer:
-    """What all optimizers share. A subclass names the arrays it keeps for each parameter, and writes `step`.
+    """The base class of all optimizers. A subclass names the arrays to keep for each parameter, and writes `step`.
 
-    `step(x, g, *kept, *work)` changes the array x in place by the gradient g, which it only reads; `kept` are the
-    arrays named in `keeps`, zeros at first, and `work` is one more (`works` in number) to compute in, all of x's shape
-    and dtype. `self.rate` is the learning rate of this step and `self.t` its number, from 1. A step treats each number
-    by itself, for x is one parameter, or several small ones in a flat array, or some rows of a large one. An optimizer
-    of which that is not true writes `update_one(self, param)` instead, as DeZero's do.
+    `step(x, g, *slots, *scratch)` changes the array x in place by the gradient g, which it must not change. `slots`
+    are the arrays named in the class attribute `slots`, zeros at first. `scratch` are `n_scratch` arrays for
+    intermediate results. All have the shape and the dtype of x: that of the parameter, or float32 for float16.
+    `self.rate` is the learning rate of this step, and `self.t` how many steps x has taken, this one included. A
+    step must treat each element by itself, for x may be several small parameters in one flat array. An optimizer that
+    cannot do so overrides `update_one(self, param)` instead, as DeZero's optimizers do.
 
-    Settings go to `super().__init__` by name: it makes them attributes, and raises ValueError for a negative one. The
-    learning rate, the attribute that `rate_name` names, is a number or a function of the step such as in `schedules`.
+    Pass settings to `super().__init__` by name: they become attributes, and negative ones raise ValueError, also when
+    they are assigned later. The learning rate is always called `lr`. It is a number or a function of the number of the
+    update, such as those in `schedules`. Between updates, `t` is the number of updates so far.
+
+    Assigning an attribute that the optimizer does not have raises AttributeError, except in its own methods.
 
     >>> class Signs(Optimizer):
     ...     def __init__(self, lr=0.01):
     ...         super().__init__(lr=lr)
-    ...     def step(self, x, g, work):
-    ...         x -= np.multiply(np.sign(g, out=work), self.rate, out=work)
+    ...     def step(self, x, g, scratch):
+    ...         x -= np.multiply(np.sign(g, out=scratch), self.rate, out=scratch)
     >>> from tinygrad_jp.layers import Linear
     >>> model = Linear(1, in_size=1, rng=0)
     >>> optimizer = Signs(lr=0.1).setup(model)
     >>> loss = (model([[1.0]]) ** 2).sum()
     >>> loss.backward()
     >>> optimizer.update()
-    >>> float((model([[1.0]]) ** 2).sum()) < float(loss)
+    >>> (model([[1.0]]) ** 2).sum().item() < loss.item()
     True
     """
 
-    keeps: ClassVar[tuple[str, ...]] = ()
-    works: ClassVar[int] = 1
-    rate_name: ClassVar[str] = "lr"
+    slots: ClassVar[tuple[str, ...]] = ()
+    n_scratch: ClassVar[int] = 1
+    lr: Rate
     rate: float
+    _settings: tuple[str, ...] = ()
 
     def __init__(self, **settings: Rate) -> None:
         self.target: Any = None
-        self.hooks: list[Callable[[list[Parameter]], None]] = []
+        self.hooks: list[Hook] = []
         self.t = 0
-        self._kept: dict[Parameter, list[Any]] = {}
-        self._lots: list[_Lot] = []
-        self._data: list[Any] = []
-        self._set(**settings)
+        self._slots: dict[Parameter, list[Array]] = {}
+        self._steps: dict[Parameter, int] = {}
+        self._buckets: list[Bucket] = []
+        self._filled: list[Array] = []  # The parameters in the buckets, and their arrays.
+        self._declare(**settings)
 
-    def _set(self, **settings: Rate) -> None:
-        """Make settings attributes, once they are seen to be within their ranges."""
+    def _declare(self, **settings: Rate) -> None:
+        """Make settings attributes whose values are checked, now and later."""
+        self._settings = (*self._settings, *settings)
         for name, value in settings.items():
-            below, kind = BELOW.get(name, math.inf), type(self).__name__
-            if not (name == self.rate_name and callable(value)):
-                if not isinstance(value, NUMBERS):
-                    raise TypeError(f"{kind}: expected a number as {name}, got {type(value).__name__}")
-                if not 0 <= value < below:
-                    raise ValueError(f"{kind}: expected {name} of at least 0 and below {below:g}, got {value}")
-                value = float(value)
             setattr(self, name, value)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._settings:
+            value = _checked(type(self).__name__, name, value)
+        elif not hasattr(self, name) or (name == "rate" and hasattr(self, "lr")):
+            self._check_inside(name, sys._getframe(1).f_locals)
+        object.__setattr__(self, name, value)
+
+    def _check_inside(self, name: str, caller: Mapping[str, Any]) -> None:
+        """Raise AttributeError unless a method of the optimizer is the caller: elsewhere a new name is a typo."""
+        if caller.get("self") is self:
+            return
+        others = sorted(key for key in vars(self) if not key.startswith("_") and key != "rate")
+        raise AttributeError(
+            f"{type(self).__name__}: cannot set {name!r}; "
+            f"expected one of {', '.join(dict.fromkeys([*self._settings, *others]))}"
+        )
+
     def setup(self, target: Any) -> Self:
-        """Set the model whose parameters are to be updated."""
+        """Set the model whose parameters are to be updated, and return the optimizer."""
         if not callable(getattr(target, "params", None)):
             raise TypeError(f"setup: expected a model or a layer, got {type(target).__name__}")
         self.target = target
         return self
 
-    def add_hook(self, hook: Callable[[list[Parameter]], None]) -> None:
-        """Call `hook(params)` before each update, with the parameters that have gradients: see `hooks`."""
+    def add_hook(self, hook: Hook) -> Self:
+        """Call `hook(params)` before each update, with the parameters that have gradients. Return the optimizer.
+
+        >>> from tinygrad_jp import optimizers
+        >>> optimizer = optimizers.Adam().add_hook(optimizers.ClipGrad(1.0)).add_hook(optimizers.WeightDecay(1e-4))
+        """
         self.hooks.append(hook)
+        return self
 
     def update(self) -> None:
         """Update every parameter that has a gradient.
 
-        Raises RuntimeError without a model, or where no parameter has a gradient.
+        Raises RuntimeError if there is no model, or no parameter with a gradient, TypeError for integer parameters.
         """
-        if self.target is None:
-            raise RuntimeError(f"{type(self).__name__}: no model to update; call setup(model) first")
-        params = [p for p in self.target.params() if p._grad is not None]
-        if not params:
-            raise RuntimeError(f"{type(self).__name__}: no parameter has a gradient; call loss.backward() first")
+        params = self._params_with_gradients()
         for hook in self.hooks:
             hook(params)
-            params = [p for p in params if p._grad is not None]
-        self.begin()
-        if type(self).update_one is not Optimizer.update_one:
-            for p in params:
-                self.update_one(p)
-            return
-        data = [p._data for p in params]
-        if len(data) != len(self._data) or not all(map(is_, data, self._data)):
-            self._lots = self._made(_together(params))
-            self._data = [p._data for p in params]
-        for lot in self._lots:
-            lot.take(self.step)
+            params = [p for p in params if p.grad is not None]
+        self._fill_buckets(params)
+        # Written directly, since the check in `__setattr__` is for users, and takes a fifth of a small update.
+        attributes, t = vars(self), self.t + 1
+        if hasattr(self, "lr"):
+            attributes["rate"] = self._rate(t)
+        one_by_one = self._steps_one_by_one()
+        try:
+            for bucket in self._buckets:
+                attributes["t"] = bucket.t = bucket.t + 1
+                if one_by_one:
+                    self.update_one(bucket.params[0])
+                else:
+                    bucket.apply(self.step)
+        finally:
+            attributes["t"] = t
 
-    def begin(self) -> None:
-        """Begin an update: set what is the same for all parameters, `t` and `rate`."""
-        rate = getattr(self, self.rate_name, None)
-        if rate is not None:
-            self.rate = float(rate(self.t + 1) if callable(rate) else rate)
-        self.t += 1
+    def _params_with_gradients(self) -> list[Parameter]:
+        name = type(self).__name__
+        if self.target is None:
+            raise RuntimeError(f"{name}: no model to update; call setup(model) first")
+        params = [p for p in self.target.params() if p.grad is not None]
+        if not params:
+            raise RuntimeError(f"{name}: no parameter has a gradient; call loss.backward() first")
+        return params
+
+    def _rate(self, t: int) -> float:
+        """The learning rate of update t."""
+        rate = float(self.lr(t) if callable(self.lr) else self.lr)
+        if not 0 <= rate < math.inf:
+            raise ValueError(
+                f"{type(self).__name__}: expected lr of at least 0 and below inf, got {rate} at update {t}"
+            )
+        return rate
 
     def update_one(self, param: Parameter) -> None:
         """Change `param.data` in place by `param.grad.data`."""
-        (lot,) = self._made([[param]])
-        lot.take(self.step)
+        self._make_bucket([param]).apply(self.step)
 
-    def step(self, x: Any, g: Any, *arrays: Any) -> None:
+    def step(self, x: Array, g: Array, *arrays: Array) -> None:
         """Change the array x in place by the gradient g."""
         raise NotImplementedError(
-            f"{type(self).__name__}: write step(self, x, g, ..., work), or update_one(self, param)"
+            f"{type(self).__name__}: write step(self, x, g, ..., scratch), or update_one(self, param)"
         )
 
-    def _made(self, lots: Iterable[list[Parameter]]) -> list["_Lot"]:
-        """The lots of parameters, which compute in the same memory, as they take their steps one after the other."""
-        made = [self._lot(params) for params in lots]
-        blocks = [block for lot in made for block in lot.blocks]
-        for work in [np.empty(max((x.nbytes for _, x, _ in blocks), default=0), np.uint8) for _ in range(self.works)]:
-            for _, x, arrays in blocks:
-                arrays.append(np.ndarray(x.shape, x.dtype, work, strides=np.empty_like(x).strides))
-        return made
+    # Buckets
 
-    def _lot(self, params: list[Parameter]) -> "_Lot":
-        """The lot of `params`, which takes over what is kept for them; zeros, where that is nothing of their shape."""
+    def _fill_buckets(self, params: list[Parameter]) -> None:
+        """Make new buckets, unless the last update was of the same arrays."""
+        arrays = [*params, *(p.data for p in params)]
+        if len(arrays) == len(self._filled) and all(map(is_, arrays, self._filled)):
+            return
+        self._check_floats(params)
+        self._steps = self._step_counts()
         for p in params:
-            x, kept = p.data, self._kept.get(p, ())
-            if kept and kept[0].shape == x.shape:
-                self._kept[p] = [a.astype(x.dtype, copy=False) for a in kept]
-            else:
-                self._kept[p] = [np.zeros_like(x) for _ in self.keeps]
-        lot = _Lot(params, [self._kept[p] for p in params])
-        self._kept.update(zip(params, lot.kept, strict=True))
-        return lot
+            self._restart_if_new(p)
+        groups = [[p] for p in params] if self._steps_one_by_one() else group(params, self._steps)
+        self._buckets = [self._make_bucket(params) for params in groups]
+        self._filled = [*params, *(p.data for p in params)]
+
+    def _steps_one_by_one(self) -> bool:
+        """Whether the optimizer has its own `update_one`, so that parameters cannot share a bucket."""
+        return type(self).update_one is not Optimizer.update_one
+
+    def _make_bucket(self, params: list[Parameter]) -> Bucket:
+        """A bucket that takes over the slots of its parameters."""
+        bucket = Bucket(params, [self._slots[p] for p in params], self._steps[params[0]], self.n_scratch)
+        self._slots.update(zip(params, bucket.slots, strict=True))
+        return bucket
+
+    def _restart_if_new(self, p: Parameter) -> None:
+        """Give p slots of zeros and a count of 0, unless it has slots of its shape."""
+        dtype, slots = compute_dtype(p.dtype), self._slots.get(p)
+        if slots is None or any(a.shape != p.shape for a in slots):
+            self._slots[p], self._steps[p] = [np.zeros_like(p.data, dtype) for _ in self.slots], 0
+        else:
+            self._slots[p] = [a.astype(dtype, copy=False) for a in slots]
+
+    def _step_counts(self) -> dict[Parameter, int]:
+        """How many steps each parameter has taken."""
+        return self._steps | {p: bucket.t for bucket in self._buckets for p in bucket.params}
+
+    def _check_floats(self, params: list[Parameter]) -> None:
+        wrong = next((p for p in params if p.dtype.kind != "f"), None)
+        if wrong is not None:
+            name = next((path for path, p in self.target.named_params().items() if p is wrong), wrong.name)
+            raise TypeError(
+                f"{type(self).__name__}: expected parameters of floats, got {name} of dtype {wrong.dtype}; "
+                f"make it of floats, as in Parameter(x.astype(np.float32))"
+            )
 
     # State
 
     def state(self) -> dict[str, Any]:
-        """A copy of what the optimizer knows: its numbers, and by name what it keeps for each parameter.
+        """A copy of what the optimizer knows: its numbers, and by name the steps and the slots of each parameter.
 
-        A learning rate that is a function, and hooks, are not in it.
+        It does not hold a learning rate that is a function, nor hooks.
 
         >>> from tinygrad_jp import optimizers, layers
         >>> model = layers.Linear(1, in_size=1)
@@ -165,115 +219,95 @@ class Optimizer:
         >>> model([[1.0]]).backward()
         >>> optimizer.update()
         >>> {key: list(value) if isinstance(value, dict) else value for key, value in optimizer.state().items()}
-        {'t': 1, 'lr': 0.1, 'momentum': 0.9, 'v': ['W', 'b']}
+        {'t': 1, 'lr': 0.1, 'momentum': 0.9, 'steps': ['W', 'b'], 'v': ['W', 'b']}
         """
         state: dict[str, Any] = {key: getattr(self, key) for key in self._numbers()}
-        named = self._named().items()
-        for i, slot in enumerate(self.keeps):
-            state[slot] = {path: self._kept[p][i].copy() for path, p in named if p in self._kept}
+        steps = self._step_counts()
+        named = {path: p for path, p in self._named_params().items() if p in steps}
+        state["steps"] = {path: np.int64(steps[p]) for path, p in named.items()}
+        for i, slot in enumerate(self.slots):
+            state[slot] = {path: self._slots[p][i].copy() for path, p in named.items()}
         return state
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state()` of an optimizer of this kind gave: all of it, or none where an error is raised.
+        """Take over what `state()` of an optimizer of this kind returned: all of it, or none if an error is raised.
 
-        Raises ValueError where an entry is missing, is not known or has another shape, RuntimeError before `setup`.
+        Older states are read as well: without `steps`, every parameter has taken the common `t`; `alpha` is `lr`.
+
+        Raises ValueError if an entry is missing, unknown or of another shape, RuntimeError before `setup`.
         """
-        name, named, numbers = type(self).__name__, self._named(), self._numbers()
-        expected = {*numbers, *self.keeps}
-        if set(state) != expected:
-            raise ValueError(f"{name}: expected the entries {sorted(expected)}, got {sorted(state)}")
-        values = {key: np.asarray(state[key]) for key in numbers}
-        if wrong := [key for key, value in values.items() if value.shape or value.dtype.kind not in "fiub"]:
-            raise ValueError(f"{name}: expected one number for each of {wrong}")
-        kept: dict[Parameter, list[Any]] = {}
-        for slot in self.keeps:
-            if set(state[slot]) != set(state[self.keeps[0]]):
-                raise ValueError(f"{name}: expected the parameters of {self.keeps[0]} in {slot}, got {[*state[slot]]}")
+        named, state = self._named_params(), self._modernized(state)
+        self._check_entries(state, named)
+        slots: dict[Parameter, list[Array]] = {named[path]: [] for path in state["steps"]}
+        for slot in self.slots:
             for path, array in state[slot].items():
-                p = named.get(path)
-                if p is None or p._data is None:
-                    raise ValueError(f"{name}: {slot}: the model has no parameter {path!r} with data; load them first")
-                if np.shape(array) != p.shape:
-                    raise ValueError(f"{name}: {slot}.{path}: expected the shape {p.shape}, got {np.shape(array)}")
-                kept.setdefault(p, []).append(np.array(array, p.dtype))
-        for key, value in values.items():
-            setattr(self, key, value.item())
-        self._kept, self._lots, self._data = kept, [], []
+                slots[named[path]].append(np.array(array, compute_dtype(named[path].dtype)))
+        steps = {named[path]: int(t) for path, t in state["steps"].items()}
+        for key in self._numbers():
+            setattr(self, key, np.asarray(state[key]).item())
+        self._slots, self._steps, self._buckets, self._filled = slots, steps, [], []
 
-    def _named(self) -> dict[str, Parameter]:
+    def _modernized(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """A state as `state()` returns it today."""
+        alias = {"alpha": "lr"} if hasattr(type(self), "alpha") else {}
+        state = {alias.get(key, key): value for key, value in state.items()}
+        if "steps" not in state and "t" in state:
+            paths = state.get(self.slots[0], ()) if self.slots else self._named_params()
+            state["steps"] = dict.fromkeys(paths, state["t"])
+        return state
+
+    def _check_entries(self, state: Mapping[str, Any], named: Mapping[str, Parameter]) -> None:
+        """Raise ValueError if `state` does not fit."""
+        name, numbers, tables = type(self).__name__, self._numbers(), (*self.slots, "steps")
+        if set(state) != {*numbers, *tables}:
+            raise ValueError(f"{name}: expected the entries {sorted({*numbers, *tables})}, got {sorted(state)}")
+        if wrong := [key for key in numbers if not _is_number(state[key], "fiub")]:
+            raise ValueError(f"{name}: expected one number for each of {wrong}")
+        for key in self._settings:
+            if key in numbers:
+                _checked(name, key, np.asarray(state[key]).item())
+        for table in tables:
+            paths = [*state[table]] if isinstance(state[table], Mapping) else None
+            if paths is None or set(paths) != set(state[tables[0]]):
+                raise ValueError(f"{name}: expected the parameters of {tables[0]} in {table}, got {paths}")
+            for path, value in state[table].items():
+                self._check_entry(f"{name}: {table}", path, value, named.get(path), table == "steps")
+
+    def _check_entry(self, where: str, path: str, value: Any, p: Parameter | None, is_count: bool) -> None:
+        if p is None or p.data is None:
+            raise ValueError(f"{where}: the model has no parameter {path!r} with data; load its weights first")
+        if is_count and not (_is_number(value, "iu") and value >= 0):
+            raise ValueError(f"{where}.{path}: expected a number of steps, got {value}")
+        if not is_count and np.shape(value) != p.shape:
+            raise ValueError(f"{where}.{path}: expected the shape {p.shape}, got {np.shape(value)}")
+
+    def _named_params(self) -> dict[str, Parameter]:
         if self.target is None:
             raise RuntimeError(f"{type(self).__name__}: no model, so no names; call setup(model) first")
         return self.target.named_params()
 
     def _numbers(self) -> list[str]:
-        """The names of what is to be saved besides arrays."""
-        return [key for key, value in vars(self).items() if isinstance(value, NUMBERS) and key != "rate"]
+        """The names of the numbers to be saved."""
+        public = {key: value for key, value in vars(self).items() if not key.startswith("_") and key != "rate"}
+        return [key for key, value in public.items() if isinstance(value, NUMBERS)]
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but what the first update makes anew."""
-        return vars(self) | {"_lots": [], "_data": []}
+        """Everything except the buckets, which the first update makes again."""
+        return vars(self) | {"_steps": self._step_counts(), "_buckets": [], "_filled": []}
 
 
-class _Lot:
-    """Parameters that take their step as one array; or one of many numbers, which takes its step in several.
-
-    A call of NumPy's on ten numbers takes as long as one on a thousand, so small parameters share their calls: their
-    data and gradients are gathered in flat arrays, and what is kept for them are parts of flat arrays, `kept`.
-
-    A step goes over its arrays many times, so a large parameter takes it block by block of its rows, which stay in the
-    cache meanwhile: that saves up to half of the time, and memory to compute in. `blocks` are what is cut out of the
-    gradient, and the same of the parameter and of what is kept for it.
-    """
-
-    def __init__(self, params: list[Parameter], kept: list[list[Any]]) -> None:
-        self.params, self.xs, self.kept, self.parts = params, [p.data for p in params], kept, []
-        self.x, arrays = self.xs[0], kept[0]
-        if len(params) > 1:
-            sizes = [x.size for x in self.xs]
-            self.x, self.g = (np.empty(sum(sizes), self.x.dtype) for _ in range(2))
-            ends = list(accumulate(sizes, initial=0))
-            arrays = [np.concatenate(slot, axis=None) for slot in zip(*kept, strict=True)]
-            self.parts, self.grads, *parts = (
-                [a[i:j].reshape(x.shape) for x, (i, j) in zip(self.xs, pairwise(ends), strict=True)]
-                for a in (self.x, self.g, *arrays)
-            )
-            self.kept = [[part[i] for part in parts] for i in range(len(params))]
-        rows = max(1, BLOCK * len(self.x) // self.x.size) if self.x.size > BLOCK else 0
-        cuts: list[Any] = [slice(i, i + rows) for i in range(0, len(self.x), rows)] if rows else [...]
-        self.blocks = [(cut, self.x[cut], [a[cut] for a in arrays]) for cut in cuts]
-
-    def take(self, step: Callable[..., None]) -> None:
-        """Take the step."""
-        if not self.parts:
-            g = self.params[0].grad.data
-            for cut, x, arrays in self.blocks:
-                step(x, g[cut], *arrays)
-            return
-        for part, x, grad, p in zip(self.parts, self.xs, self.grads, self.params, strict=True):
-            part[...] = x
-            grad[...] = p._grad._data
-        ((_, x, arrays),) = self.blocks
-        step(x, self.g, *arrays)
-        for x, part in zip(self.xs, self.parts, strict=True):
-            x[...] = part
+def _checked(kind: str, name: str, value: Any) -> Any:
+    """The value of a setting as a float, or as the function that it is, if it is within its range."""
+    below = BELOW.get(name, math.inf)
+    if name == "lr" and callable(value):
+        return value
+    if not isinstance(value, NUMBERS):
+        raise TypeError(f"{kind}: expected a number as {name}, got {type(value).__name__}")
+    if not 0 <= value < below:
+        raise ValueError(f"{kind}: expected {name} of at least 0 and below {below:g}, got {value}")
+    return float(value)
 
 
-def _together(params: list[Parameter]) -> Iterator[list[Parameter]]:
-    """The parameters in lots: small ones of one dtype together, large ones alone.
-
-    All are alone where data overlap, as of weights that are tied: there one step must see what the last has done.
-    """
-    bounds = sorted(np.lib.array_utils.byte_bounds(p.data) for p in params)
-    small = SMALL if all(a[1] <= b[0] for a, b in pairwise(bounds)) else 0
-    lots: dict[Any, list[Parameter]] = defaultdict(list)
-    filled: Counter[Any] = Counter()
-    for p in params:
-        if p.size > small:
-            yield [p]
-            continue
-        if filled[p.dtype] + p.size > TOGETHER:
-            yield lots.pop(p.dtype)
-            filled[p.dtype] = 0
-        lots[p.dtype].append(p)
-        filled[p.dtype] += p.size
-    yield from lots.values()
+def _is_number(value: Any, kinds: str) -> bool:
+    array = np.asarray(value)
+    return not array.shape and array.dtype.kind in kinds

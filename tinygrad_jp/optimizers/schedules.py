@@ -1,9 +1,12 @@
-"""Learning rates that change: functions of the step t = 1, 2, …, to be given in place of a number.
+"""Schedules: learning rates that change. They are functions of the update t, to be passed in place of a number.
+
+Updates are counted from 1, as `optimizer.t` counts them: the first update takes the rate of t = 1. Before it, at t = 0,
+the rate is the same.
 
 >>> from tinygrad_jp.optimizers import SGD, schedules
 >>> optimizer = SGD(lr=schedules.cosine(0.1, 1000, warmup=50))
 
-Any function of the step will do. Those from here can be pickled, and with them the optimizer.
+Any function of t will do. The schedules here can be pickled, and with them the optimizer.
 """
 
 import math
@@ -21,36 +24,44 @@ Schedule = Callable[[int], float]
 
 
 def step_decay(lr: float, every: int, gamma: float) -> Schedule:
-    """Multiply the rate by gamma after every so many steps: lr · gamma^⌊(t − 1) / every⌋.
+    """Multiply the rate by gamma after every `every` updates: lr · gamma^⌊(t − 1) / every⌋.
+
+    Raises ValueError if `every` is below 1, or lr or gamma is negative.
 
     >>> rate = step_decay(0.8, every=2, gamma=0.5)
     >>> [rate(t) for t in (1, 2, 3, 4, 5)]
     [0.8, 0.8, 0.4, 0.4, 0.2]
     """
-    if every < 1:
+    if not every >= 1:
         raise ValueError(f"step_decay: expected every of at least 1 step, got {every}")
+    _check_rates("step_decay", lr=lr, gamma=gamma)
     return partial(_step_decay, lr, every, gamma)
 
 
 def _step_decay(lr: float, every: int, gamma: float, t: int) -> float:
-    return lr * gamma ** ((t - 1) // every)
+    return lr * gamma ** (max(0, t - 1) // every)
 
 
 def exponential(lr: float, gamma: float) -> Schedule:
-    """Multiply the rate by gamma after each step: lr · gamma^(t − 1).
+    """Multiply the rate by gamma after each update: lr · gamma^(t − 1).
+
+    Raises ValueError if lr or gamma is negative.
 
     >>> rate = exponential(0.8, gamma=0.5)
     >>> [rate(t) for t in (1, 2, 3)]
     [0.8, 0.4, 0.2]
     """
+    _check_rates("exponential", lr=lr, gamma=gamma)
     return step_decay(lr, 1, gamma)
 
 
 def cosine(lr: float, steps: int, warmup: int = 0, final: float = 0.0) -> Schedule:
-    """Rise in a line to lr, over the first `warmup` steps, and fall to `final` after `steps` steps, on half a cosine.
+    """Rise linearly to lr over the first `warmup` updates, then fall along half a cosine to `final` after `steps`.
 
     lr · t / warmup for t ≤ warmup, then final + (lr − final) · (1 + cos(π·p)) / 2
     with p = (t − 1 − warmup) / (steps − warmup), at most 1.
+
+    Raises ValueError unless 0 ≤ warmup < steps, or if lr or final is negative.
 
     Source: Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, without restarts.
 
@@ -60,11 +71,19 @@ def cosine(lr: float, steps: int, warmup: int = 0, final: float = 0.0) -> Schedu
     """
     if not 0 <= warmup < steps:
         raise ValueError(f"cosine: expected 0 <= warmup < steps, got warmup={warmup} and steps={steps}")
+    _check_rates("cosine", lr=lr, final=final)
     return partial(_cosine, lr, steps, warmup, final)
 
 
 def _cosine(lr: float, steps: int, warmup: int, final: float, t: int) -> float:
+    t = max(1, t)
     if t <= warmup:
         return lr * t / warmup
     p = min(1, (t - 1 - warmup) / (steps - warmup))
     return final + (lr - final) * (1 + math.cos(math.pi * p)) / 2
+
+
+def _check_rates(name: str, **rates: float) -> None:
+    for key, value in rates.items():
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name}: expected {key} of at least 0 and below inf, got {value}")
