@@ -1,10 +1,137 @@
-"""Numbers, arrays and names as text: short enough to read, and safe where they are shown."""
+"""Numbers, arrays and names as text, short enough to read and safe to show; and phrases in two languages."""
 
-from typing import Any
+import locale
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from tinygrad_jp.core.arrays import is_released
+from tinygrad_jp.kinds import Array, ArrayLike
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Phrases
+
+LANGUAGES = ("en", "ja")
+Phrases: TypeAlias = Mapping[Any, tuple[str, str]]
+"""The same phrase in each of the `LANGUAGES`, by a key."""
+
+
+def language(lang: str | None) -> str:
+    """`lang`, "en" or "ja"; for None, the language of the user's locale.
+
+    >>> language("ja")
+    'ja'
+    """
+    if lang is None:
+        with suppress(ValueError):  # A locale that Python does not know.
+            lang = locale.getlocale()[0]
+        return "ja" if (lang or "").lower().startswith("ja") else "en"
+    if lang not in LANGUAGES:
+        raise ValueError(f'expected lang="en", lang="ja" or None, which asks the locale, got {lang!r}')
+    return lang
+
+
+def phrase(phrases: Phrases, lang: str, key: Any, *parts: Any) -> str:
+    """The phrase for `key` in the language `lang`, with `parts` in its gaps.
+
+    >>> phrase({"more": ("and {:,} more", "ほか {:,} 個")}, "ja", "more", 1000)
+    'ほか 1,000 個'
+    """
+    return phrases[key][LANGUAGES.index(lang)].format(*parts)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Numbers and arrays
+
+
+def number(x: ArrayLike, digits: int = 4) -> str:
+    """A number in at most `digits` significant digits. Integers and booleans are written in full.
+
+    >>> number(3.0), number(np.float32(0.1)), number(-12345.678), number(12345), number(True)
+    ('3', '0.1', '-1.235e+04', '12345', 'True')
+    """
+    x = x[()] if isinstance(x, np.ndarray) else x
+    return f"{x:.{digits}g}" if isinstance(x, float | np.floating) else str(x)
+
+
+def nested(x: Array) -> Any:
+    """An array as nested lists of short numbers; a single number as one."""
+    return [nested(e) for e in x] if np.ndim(x) else number(x)
+
+
+def listed(x: Array) -> str:
+    """An array as the text of nested lists of short numbers.
+
+    >>> listed(np.array([[1.0, 2.5], [0.1, 4.0]]))
+    '[[1, 2.5], [0.1, 4]]'
+    """
+    return f"[{', '.join(map(listed, x))}]" if np.ndim(x) else number(x)
+
+
+def statistics(x: Array, digits: int = 4) -> tuple[str, str]:
+    """The mean and the standard deviation of an array, as text."""
+    with np.errstate(all="ignore"):
+        return number(np.mean(x, dtype=float), digits), number(np.std(x, dtype=float), digits)
+
+
+def norm(x: Array) -> float:
+    """The Euclidean norm, without overflow."""
+    x = np.abs(np.asarray(x, float))
+    largest = x.max(initial=0)
+    if not 0 < largest < np.inf:
+        return float(largest)
+    return float(largest * np.sqrt(np.sum((x / largest) ** 2)))
+
+
+def summary_of(x: Any) -> str:
+    """An array in full up to nine elements; of a larger one its shape, mean and standard deviation.
+
+    A tuple of arrays, such as the gradients of several outputs, is summarized one by one, and None is a dash.
+
+    >>> summary_of(np.array([1.0, 2.5])), summary_of(np.arange(12.0).reshape(3, 4)), summary_of((2.0, None))
+    ('[1, 2.5]', '(3, 4) of 5.5 ± 3.452', '(2, –)')
+    """
+    if x is None:
+        return "–"
+    if isinstance(x, tuple):
+        return f"({', '.join(map(summary_of, x))})"
+    if np.size(x) <= 9:
+        return listed(x)
+    if is_released(x):
+        return f"{np.shape(x)}, released"
+    return "{} of {} ± {}".format(np.shape(x), *statistics(x))
+
+
+def array_lines(x: Array) -> list[str]:
+    """The lines that show an array inside a node: up to nine elements row by row, else mean, deviation and norm.
+
+    >>> array_lines(np.array([[1.0, 2.5], [3.0, 4.0]]))
+    ['[1, 2.5]', '[3, 4]']
+    >>> array_lines(np.arange(10.0))
+    ['4.5 ± 2.87, ‖·‖ 16.9']
+    """
+    if x.size > 9:
+        return ["{} ± {}, ‖·‖ {}".format(*statistics(x, 3), number(norm(x), 3))]
+    if x.ndim == 0:
+        return [number(x)]
+    width = x.shape[-1] if x.size and x.shape[-1] > 1 else max(x.size, 1)  # A column is written as a row.
+    return [line for row in x.reshape(-1, width) for line in _row_lines(row)] if x.size else []
+
+
+def _row_lines(row: Array) -> list[str]:
+    """A row of numbers, five to a line."""
+    texts = nested(row)
+    lines = [", ".join(texts[i : i + 5]) for i in range(0, len(texts), 5)]
+    return f"[{',|'.join(lines)}]".split("|")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Names
+
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def printable(text: str) -> str:
@@ -18,34 +145,18 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def number(x: Any) -> str:
-    """A number in at most four significant digits.
+def showable(text: str) -> str:
+    """`text` with a replacement character for each character that no page and no SVG can hold.
 
-    >>> number(3.0), number(np.float32(0.1)), number(-12345.678), number(True)
-    ('3', '0.1', '-1.235e+04', 'True')
+    >>> showable("a\\x00b")
+    'a�b'
     """
-    return str(x) if isinstance(x, (bool, np.bool_)) else f"{x:.4g}"
+    return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def summary_of(x: Any) -> str:
-    """An array in full up to nine elements; of a larger one its shape, mean and spread.
-
-    >>> summary_of(np.array([1.0, 2.5])), summary_of(np.arange(12.0).reshape(3, 4))
-    ('[1, 2.5]', '(3, 4) of 5.5 ± 3.452')
-    """
-    if isinstance(x, tuple):  # The gradients of several results, of which some may have none.
-        return f"({', '.join('–' if e is None else summary_of(e) for e in x)})"
-    if np.size(x) <= 9:
-        return listed(x) if np.ndim(x) else number(x)
-    if is_released(x):
-        return f"{np.shape(x)}, let go"
-    with np.errstate(all="ignore"):
-        return f"{np.shape(x)} of {number(np.mean(x, dtype=float))} ± {number(np.std(x, dtype=float))}"
-
-
-def listed(x: Any) -> str:
-    """An array as nested lists of short numbers."""
-    return "[" + ", ".join(listed(e) if np.ndim(e) else number(e) for e in x) + "]"
+def short(name: str) -> str:
+    """A name cut to 40 characters."""
+    return name if len(name) <= 40 else name[:39] + "…"
 
 
 def escape(text: str) -> str:

@@ -1,74 +1,70 @@
-"""A progress bar for any loop, drawn on standard error."""
-
-from __future__ import annotations
+"""A progress bar for any loop, which is tqdm's."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from io import StringIO
+from math import inf
 from operator import length_hint
-from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from warnings import catch_warnings, simplefilter
 
 T = TypeVar("T")
-WIDTH = 20
 
 
 class progress(Generic[T]):
-    """Pass on the items of `iterable` and show how far the loop has come.
+    """Pass on the items of `iterable`, and show with tqdm how far the loop has come.
 
-    On a terminal one line is redrawn in place: a bar, the count, the rate per second, the time left, and `note`, a
-    short text that the loop may set. Elsewhere (a log file, a notebook) the loop is silent, and one line is written at
-    its end. `total` defaults to the length of `iterable`, if it has one; `size` says how much an item counts, or 1.
+    The bar moves on a terminal, on standard error, and in a notebook. Elsewhere, in a log file for example, the loop is
+    silent, and one line is written at its end. `note` is a short text that the loop may set; the bar shows it.
+
+    `total` defaults to the length of `iterable`, if it has one. `size` says how much each item counts, if not 1;
+    `total` is then the sum of these.
 
     >>> epoch = progress([3.0, 2.0, 1.0], desc="epoch 1")
     >>> for loss in epoch:
     ...     epoch.note = f"loss {loss:.1f}"
-    >>> str(epoch)  # doctest: +ELLIPSIS
-    'epoch 1  3/3 100%  .../s  in 0:00  loss 1.0'
     """
 
     def __init__(
-        self, iterable: Iterable[T], total: int | None = None, desc: str = "", *, size: Callable[[T], int] = lambda _: 1
+        self,
+        iterable: Iterable[T],
+        total: int | None = None,
+        desc: str = "",
+        *,
+        size: Callable[[T], int] | None = None,
     ) -> None:
         self.iterable, self.desc, self.size, self.note = iterable, desc, size, ""
-        self.total = length_hint(iterable) if total is None else total
-        self.count, self.seconds = 0, 0.0
+        self.total = length_hint(iterable) if total is None and size is None else total
 
     def __iter__(self) -> Iterator[T]:
-        stream, start, drawn = sys.stderr, perf_counter(), -1.0
-        live = bool(stream and stream.isatty())  # A program without a console has no stderr at all.
-        full, empty = "█░" if live and "utf" in stream.encoding.lower() else "#-"
-        self.count, self.seconds = 0, 0.0
+        bar, log = self._bar()
         try:
             for item in self.iterable:
-                if live and self.seconds - drawn >= 0.1:  # Ten times a second: drawing must not slow the loop.
-                    drawn = self.seconds
-                    done = min(WIDTH, WIDTH * self.count // self.total) if self.total else 0
-                    line = self._line(full * done + empty * (WIDTH - done) if self.total else "", running=True)
-                    # Line wrap is off while we write: a line wider than the terminal is cut, "\r" finds its beginning.
-                    print(f"\r\x1b[?7l{line}\x1b[K\x1b[?7h", end="", file=stream, flush=True)
                 yield item
-                self.count, self.seconds = self.count + self.size(item), perf_counter() - start
+                bar.set_postfix_str(self.note, refresh=False)
+                bar.update(1 if self.size is None else self.size(item))
         finally:  # Also where the loop was left by break or by an exception.
-            if stream:
-                print(f"\r{self}\x1b[K" if live else self, file=stream)
+            bar.set_postfix_str(self.note, refresh=False)
+            if log and not bar.disable:
+                print(bar, file=log)
+            bar.close()
 
-    def __str__(self) -> str:
-        return self._line()
+    def _bar(self) -> tuple[Any, Any]:
+        """A bar of tqdm, and the stream that gets its last line if the bar itself is not shown."""
+        with catch_warnings():
+            simplefilter("ignore")  # A notebook without ipywidgets gets a bar of text, which needs no warning.
+            from tqdm.auto import tqdm  # type: ignore[import-untyped,unused-ignore]
 
-    def _line(self, bar: str = "", running: bool = False) -> str:
-        rate = self.count / self.seconds if self.seconds else 0.0
-        count = f"{self.count:,}"
-        if self.total:
-            total = f"{self.total:,}"
-            count = f"{count:>{len(total)}}/{total} {self.count / self.total:4.0%}"
-        left = (self.total - self.count) / rate if running and rate else 0.0
-        time = f"{_clock(left)} left" if left > 0 else f"in {_clock(self.seconds)}"
-        speed = f"{rate:,.{0 if rate >= 10 else 2}f}/s" if rate else ""
-        parts = (self.desc, bar, count, speed, time, self.note)
-        return "  ".join(part for part in parts if part)
+        settings: dict[str, Any] = {"total": self.total, "desc": self.desc or None, "miniters": 1}
+        if self.size:
+            settings |= {"unit": "", "unit_scale": True}
+        if _in_notebook():
+            return tqdm(file=sys.stdout, **settings), None
+        if sys.stderr and sys.stderr.isatty():  # A program without a console has no stderr at all.
+            return tqdm(file=sys.stderr, dynamic_ncols=True, **settings), None
+        return tqdm(file=StringIO(), mininterval=inf, **settings), sys.stderr
 
 
-def _clock(seconds: float) -> str:
-    minutes, s = divmod(round(seconds), 60)
-    hours, m = divmod(minutes, 60)
-    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+def _in_notebook() -> bool:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is not None and type(shell).__name__ != "TerminalInteractiveShell"

@@ -7,16 +7,20 @@
 ('gy / (2 * y)', '1 / (2 * 0.5)', 1.0)
 """
 
+import functools
+import inspect
 import operator
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
+from tinygrad_jp.core import Array
 from tinygrad_jp.core.arrays import astype
-from tinygrad_jp.core.kinds import ArrayMethods, np
-from tinygrad_jp.formatting import escape, listed, number
+from tinygrad_jp.formatting import escape, listed, number, summary_of
+from tinygrad_jp.kinds import ArrayMethods, DTypeLike, Index, np
 
 # How tightly each operator binds, and how it is written: in Python, and in mathematics.
-_COMPARED, _SUM, _PRODUCT, _SIGNED, _POWER, _ATOM = range(6)
+_COMPARED, _OR, _AND, _SUM, _PRODUCT, _SIGNED, _POWER, _ATOM = range(8)
 _INFIX: dict[Any, tuple[int, str, str]] = {
     np.equal: (_COMPARED, "==", "="),
     np.not_equal: (_COMPARED, "!=", "≠"),
@@ -24,6 +28,8 @@ _INFIX: dict[Any, tuple[int, str, str]] = {
     np.greater_equal: (_COMPARED, ">=", "≥"),
     np.less: (_COMPARED, "<", "<"),
     np.less_equal: (_COMPARED, "<=", "≤"),
+    np.bitwise_or: (_OR, "|", "∨"),
+    np.bitwise_and: (_AND, "&", "∧"),
     np.add: (_SUM, "+", "+"),
     np.subtract: (_SUM, "-", "−"),
     np.multiply: (_PRODUCT, "*", "·"),
@@ -31,6 +37,7 @@ _INFIX: dict[Any, tuple[int, str, str]] = {
     np.divide: (_PRODUCT, "/", "/"),
     np.power: (_POWER, "**", "^"),
 }
+_PREFIX: dict[Any, tuple[str, str]] = {np.negative: ("-", "−"), np.invert: ("~", "¬")}
 
 
 def _operators(ufunc: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -39,17 +46,21 @@ def _operators(ufunc: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 class Symbol(ArrayMethods):
-    """A named array or number, or what a function made of such: its value, and how it was computed."""
+    """A named array or number, or the result of a function of Symbols: its value `data`, and how it was computed."""
 
     __slots__ = ("args", "func", "kwargs", "name")
 
     def __init__(self, data: Any, name: str = "", func: Any = None, args: Any = (), kwargs: Any = None) -> None:
-        self._data = np.asarray(data)[()]
+        self._array = np.asarray(data)[()]
         self.name, self.func, self.args, self.kwargs = name, func, args, kwargs or {}
+
+    @property
+    def data(self) -> Array:
+        return self._array
 
     @staticmethod
     def call(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call `func` on the values, and record that where it gives an array or a number."""
+        """Call `func` on the values, and record the call if it returns an array or a number."""
         y = func(*_values(args), **_values(kwargs))
         if func is np.dot and all(1 <= np.ndim(x) <= 2 for x in args):
             func = np.matmul
@@ -61,17 +72,20 @@ class Symbol(ArrayMethods):
     def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self.call(func, *args, **kwargs)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Index) -> Any:
         return self.call(operator.getitem, self, index)
 
-    def astype(self, dtype: Any) -> Any:
+    def astype(self, dtype: DTypeLike) -> Any:
         return self.call(astype, self, dtype=np.dtype(dtype).name)
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._array)
 
     def __neg__(self) -> Any:
         return np.negative(self)
+
+    def __invert__(self) -> Any:
+        return np.invert(self)
 
     def __abs__(self) -> Any:
         return np.absolute(self)
@@ -82,6 +96,8 @@ class Symbol(ArrayMethods):
     __truediv__, __rtruediv__ = _operators(np.divide)
     __matmul__, __rmatmul__ = _operators(np.matmul)
     __pow__, __rpow__ = _operators(np.power)
+    __and__, __rand__ = _operators(np.bitwise_and)
+    __or__, __ror__ = _operators(np.bitwise_or)
     __eq__, _ = _operators(np.equal)
     __ne__, _ = _operators(np.not_equal)
     __gt__, _ = _operators(np.greater)
@@ -102,14 +118,46 @@ class Symbol(ArrayMethods):
 def _values(x: Any) -> Any:
     """`x` with every Symbol in it replaced by its value."""
     if isinstance(x, Symbol):
-        return x._data
+        return x.data
     if isinstance(x, (list, tuple)):
         return type(x)([_values(e) for e in x])
     return {key: _values(e) for key, e in x.items()} if isinstance(x, dict) else x
 
 
+class _Settings(reprlib.Repr):
+    """Writes settings as Python would, with a summary in the place of an array and a formula in that of a Symbol."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxtuple = self.maxlist = self.maxdict = 9
+        self.maxstring, self.maxother = 80, 120
+
+    def repr_ndarray(self, x: Array, level: int) -> str:
+        return summary_of(x)
+
+    def repr_Symbol(self, x: Symbol, level: int) -> str:
+        return x.text()
+
+    def repr_function(self, x: Callable[..., Any], level: int) -> str:
+        return x.__name__
+
+    repr_ufunc = repr_function
+
+
+_settings = _Settings()
+
+
+@functools.cache
+def _defaults(func: Callable[..., Any]) -> dict[str, Any]:
+    """The defaults of the settings of `func`: settings that have these values are left out."""
+    try:
+        return {p.name: p.default for p in inspect.signature(func).parameters.values()}
+    except (TypeError, ValueError):
+        return {}
+
+
 class _Text:
-    """Writes Symbols as Python would: each `write` gives a text, and how tightly it binds."""
+    """Writes Symbols in Python. `write` returns the text, and how tightly its outermost operator binds."""
 
     def __init__(self, numbers: bool) -> None:
         self.numbers = numbers
@@ -118,24 +166,24 @@ class _Text:
         if not isinstance(x, Symbol):
             return self.constant(x)
         if x.func is None:
-            return self.constant(x._data) if self.numbers and x.size <= 9 else self.named(x.name)
+            return self.constant(x.data) if self.numbers and x.size <= 9 else self.named(x.name)
         if x.func in _INFIX and not x.kwargs:
             return self.infix(x, *_INFIX[x.func])
-        if x.func is np.negative:
-            return self.negative(self.within(x.args[0], _SIGNED)), _SIGNED
+        if x.func in _PREFIX:
+            return self.prefixed(self.within(x.args[0], _SIGNED), *_PREFIX[x.func]), _SIGNED
         return self.call(x), _ATOM
 
     def within(self, x: Any, least: int) -> str:
-        """`x`, in brackets where it binds less tightly than `least`."""
+        """`x`, in brackets if it binds less tightly than `least`."""
         text, binds = self.write(x)
         return text if binds >= least else self.bracketed(text)
 
     def after(self, x: Any, least: int) -> str:
-        """`x` as it follows an operator: in brackets also where it has a sign."""
+        """`x` as it follows an operator: in brackets also if it has a sign."""
         text = self.within(x, least)
         return self.bracketed(text) if text.startswith(self.signs) else text
 
-    # What differs between Python and MathML
+    # Python and MathML differ from here on.
 
     signs: tuple[str, ...] = ("-",)
 
@@ -145,8 +193,8 @@ class _Text:
     def bracketed(self, text: str) -> str:
         return f"({text})"
 
-    def negative(self, text: str) -> str:
-        return f"-{text}"
+    def prefixed(self, text: str, python: str, sign: str) -> str:
+        return python + text
 
     def infix(self, x: Symbol, binds: int, python: str, sign: str) -> tuple[str, int]:
         a, b = x.args
@@ -162,6 +210,8 @@ class _Text:
         if isinstance(x, (float, np.floating, np.ndarray)):
             text = number(x) if self.numbers else str(x)
             return text, _SIGNED if text.startswith("-") else _ATOM
+        if isinstance(x, list) and len(x) > 9:
+            return "array(...)", _ATOM
         if isinstance(x, (list, tuple)):
             inner = ", ".join(self.write(e)[0] for e in x)
             return (f"[{inner}]" if isinstance(x, list) else f"({inner}{',' * (len(x) == 1)})"), _ATOM
@@ -175,7 +225,9 @@ class _Text:
             return self.transposed(self.within(first, _ATOM))
         if x.func is operator.getitem:
             return self.element(self.within(first, _ATOM), self.write(rest[0])[0])
-        settings = [f"{key}={value!r}" for key, value in x.kwargs.items() if value is not None and value is not False]
+        defaults = _defaults(x.func)
+        given = {key: value for key, value in x.kwargs.items() if value is not defaults.get(key, None)}
+        settings = [f"{key}={_settings.repr(value)}" for key, value in given.items()]
         return self.applied(x, [self.write(a)[0] for a in x.args], settings)
 
     def transposed(self, text: str) -> str:
@@ -199,8 +251,8 @@ class _MathML(_Text):
     def bracketed(self, text: str) -> str:
         return f"<mrow><mo>(</mo>{text}<mo>)</mo></mrow>"
 
-    def negative(self, text: str) -> str:
-        return f"<mo>−</mo>{text}"
+    def prefixed(self, text: str, python: str, sign: str) -> str:
+        return f"<mo>{sign}</mo>{text}"
 
     def element(self, text: str, index: str) -> str:
         return f"{text}<mo>[</mo>{index}<mo>]</mo>"

@@ -14,8 +14,9 @@ import pytest
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
 from tinygrad_jp import Function, Layer, Parameter, Variable, models, no_grad
+from tinygrad_jp.formatting import array_lines, norm
 from tinygrad_jp.graph import draw
-from tinygrad_jp.graph.words import STEPS, norm, numbers, step, step_name
+from tinygrad_jp.graph.marks import COLORS, color_index, color_label
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz's program dot is not installed")
 
@@ -159,7 +160,7 @@ def test_layers_are_frames_and_parameters_have_paths():
     assert around[node(graph, "stem.W")] == ["Residual", "stem  Linear"]
     assert around[node(graph, "blocks.0.c2.b")] == ["Residual", "blocks.0  Block", "blocks.0.c2  Linear"]
     assert around[node(graph, "add")] == ["Residual", "blocks.0  Block"]
-    assert next(around[i] for i, lines in labels(graph).items() if lines == ["relu"]) == ["Residual"]
+    assert next(around[i] for i, lines in labels(graph).items() if lines[0] == "relu") == ["Residual"]
 
 
 def test_several_outer_layers_are_told_by_their_names():
@@ -178,6 +179,32 @@ def test_a_model_that_is_compared_by_value_is_drawn():
             return x * self.n
 
     assert "Point" in draw(Point()(Variable(1.0)), names={"unhashable": [Point()], "p": Point()}).dot
+
+
+RETURNED = {
+    "one": (lambda a, b: a, lambda y: y),
+    "a tuple": (lambda a, b: (a, b), lambda y: y[1]),
+    "a list": (lambda a, b: [a, b], lambda y: y[1]),
+    "a dict": (lambda a, b: {"a": a, "b": b}, lambda y: y["b"]),
+    "nested": (lambda a, b: {"all": [(a,), {"b": b}]}, lambda y: y["all"][1]["b"]),
+}
+
+
+@pytest.mark.parametrize("kind", RETURNED)
+def test_a_layer_has_its_frame_and_its_box_whatever_it_returns(kind):
+    returned, taken = RETURNED[kind]
+
+    class Two(Layer):
+        def __init__(self):
+            self.p = Parameter(np.ones(2))
+
+        def forward(self, x):
+            return returned(np.tanh(x * self.p), np.sin(x * self.p))
+
+    y = taken(Two()(Variable([1.0, 2.0], name="x"))) * 3.0
+    opened, closed = draw(y, lang="en"), draw(y, depth=0, lang="en")
+    assert frames(opened)[node(opened, "p")] == ["Two"]
+    assert [lines[0] for i, lines in labels(closed).items() if i[0] == "b"] == ["Two"]
 
 
 def test_layers_that_overlap_do_not_break_the_picture():
@@ -236,7 +263,7 @@ def test_parameters_without_a_path_to_the_output():
     ],
 )
 def test_numbers(a, lines):
-    assert numbers(np.array(a)) == lines
+    assert array_lines(np.array(a)) == lines
 
 
 def test_the_norm_neither_overflows_nor_underflows():
@@ -268,15 +295,15 @@ def test_edges_have_the_colour_of_the_gradient(power):
     y.backward()
     i = min(max(power + 6, 0), 8)
     graph = draw(y)
-    assert f'v0 -> f2 [color="{STEPS[i]}", penwidth=2.5]' in graph.dot
-    assert re.findall(r'step\d \[label="(.*?)"', graph.dot) == [step_name(i)]
-    assert step(2 * 10.0**power) == i
+    assert f'v0 -> f2 [color="{COLORS[i]}", penwidth=2.5]' in graph.dot
+    assert re.findall(r'step\d \[label="(.*?)"', graph.dot) == [color_label(i)]
+    assert color_index(2 * 10.0**power) == i
 
 
 def test_the_steps_of_the_scale():
     names = ["< 1e-5", "≥ 1e-5", "≥ 1e-4", "≥ 0.001", "≥ 0.01", "≥ 0.1", "≥ 1", "≥ 10", "≥ 100"]
-    assert [step_name(i) for i in range(9)] == names
-    assert [step(g) for g in (0.0, np.inf, np.nan)] == [None] * 3
+    assert [color_label(i) for i in range(9)] == names
+    assert [color_index(g) for g in (0.0, np.inf, np.nan)] == [None] * 3
 
 
 def odd_cases():

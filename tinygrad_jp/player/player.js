@@ -1,5 +1,5 @@
 "use strict";
-// The player. `data` is what player.py tells: the words, and the operations, events and inputs of one backward pass.
+// The player. `data` is PageData.as_dict(): the phrases, and the operations, events and inputs of a backward pass.
 
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
@@ -8,7 +8,7 @@ const BEATS = { forward: [1], seed: [1], backward: [1, 2], accumulate: [3, 4], g
 const PAUSE = 1800; // Milliseconds from one frame to the next, at speed 1.
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-// A frame is what one press of a key leads to: an event has one or two. `row` is the number of its event.
+// A frame is what the page shows after one press of a key: an event has one or two. `row` is the number of its event.
 const frames = [
   { kind: "overview", row: -1 },
   ...data.events.flatMap((event, row) => BEATS[event.kind].map((beat) => ({ kind: event.kind, event, beat, row }))),
@@ -19,56 +19,56 @@ const state = { at: 0, lang: data.lang, zoom: 1, timer: 0, predicting: false, an
 // The card
 
 function sentence({ kind, event, beat }) {
-  if (kind === "overview") return word("say overview", data.y, textAt(data.value), data.y);
-  if (kind === "end") return word("say end", data.y);
-  if (kind === "gap") return word("say gap", event.count, data.half);
-  if (kind === "seed") return word("say seed", data.y, textAt(event.value));
+  if (kind === "overview") return phrase("say overview", data.y, textAt(data.value), data.y);
+  if (kind === "end") return phrase("say end", data.y);
+  if (kind === "gap") return phrase("say gap", event.count, data.half);
+  if (kind === "seed") return phrase("say seed", data.y, textAt(event.value));
   const { out } = operationOf(event);
-  if (kind === "forward") return word("say forward", out, textAt(event.value));
-  if (kind === "backward") return word(`say ${beat}`, out, textAt(event.value));
-  return beat === 3 ? word("say 3", event.to) : word("say 4", textAt(event.value), event.to);
+  if (kind === "forward") return phrase("say forward", out, textAt(event.value));
+  if (kind === "backward") return phrase(`say ${beat}`, out, textAt(event.value));
+  return beat === 3 ? phrase("say 3", event.to) : phrase("say 4", textAt(event.value), event.to);
 }
 
 function computation(operation) {
   const named = math(["mi", operation.out], ["mo", "="], operation.math ?? ["mtext", operation.text]);
-  return row(named, equals(operation.numbers), math(["mo", "="]), shown(operation.value, "value"));
+  return row(named, equals(operation.numbers), math(["mo", "="]), arrayElement(operation.value, "value"));
 }
 
-/** gy = ∂y/∂v1 = its number; the fraction only where the output is one number and the pass starts from 1. */
+/** gy = ∂y/∂v1 = its number; the fraction only if the output is one number and the pass starts from 1. */
 function incoming(operation) {
   const whole = typeof arrayAt(data.value) === "string" && arrayAt(data.seed) === "1";
   const fraction = ["mfrac", ["mrow", ["mo", "∂"], ["mi", data.y]], ["mrow", ["mo", "∂"], ["mi", operation.out]]];
   const names = [["mi", "gy"], ["mo", "="], ...(whole ? [fraction, ["mo", "="]] : [])];
-  return row(math(...names), shown(operation.gradient, "gradient"));
+  return row(math(...names), arrayElement(operation.gradient, "gradient"));
 }
 
 function rule(frame) {
   const { event } = frame;
-  const words = element("p", "rule", data.rules[event.rule][LANGUAGES.indexOf(state.lang)]);
+  const explanation = element("p", "rule", data.rules[event.rule][LANGUAGES.indexOf(state.lang)]);
   const named = event.math && math(event.math);
-  if (asking(frame)) return [words, row(named), question(frame)];
+  if (asking(frame)) return [explanation, row(named), question(frame)];
   const value = event.whole ?? event.value;
-  const result = event.math || !event.summed ? [math(["mo", "="]), shown(value, "gradient")] : [];
-  const broadcast = event.summed ? [element("p", "", word("summed", event.to)), summed(event)] : [];
-  return [words, row(named, equals(event.numbers), ...result), ...broadcast, verdict(frame)];
+  const result = event.math || !event.summed ? [math(["mo", "="]), arrayElement(value, "gradient")] : [];
+  const broadcast = event.summed ? [element("p", "", phrase("summed", event.to)), summed(event)] : [];
+  return [explanation, row(named, equals(event.numbers), ...result), ...broadcast, verdict(frame)];
 }
 
 function summed(event) {
-  return row(event.whole === null ? null : shown(event.whole, "gradient"), "→", shown(event.value, "gradient"));
+  return row(event.whole === null ? null : arrayElement(event.whole, "gradient"), "→", arrayElement(event.value, "gradient"));
 }
 
-/** a += −3 (1 → −2), in the gradient's own name; what comes first just stands there. */
+/** ∇a += −3 (1 → −2); for the first share, ∇a = −3. */
 function addition({ event, beat }) {
   const name = math(["mo", "∇"], ["mi", event.to]);
   const first = event.before === null;
-  const share = shown(event.value, "gradient", first ? "share after" : "share");
-  const change = [shown(event.before, "gradient", "before"), "→", shown(event.after, "gradient", "after")];
-  const rest = first ? [element("p", "", word("first share"))] : ["(", ...change, ")"];
+  const share = arrayElement(event.value, "gradient", first ? "share after" : "share");
+  const change = [arrayElement(event.before, "gradient", "before"), "→", arrayElement(event.after, "gradient", "after")];
+  const rest = first ? [element("p", "", phrase("first share"))] : ["(", ...change, ")"];
   return element("div", `row sum ${beat === 4 ? "now" : ""}`, name, math(["mo", first ? "=" : "+="]), share, ...rest);
 }
 
 function beatBox(number, frame, to, content) {
-  const title = element("h3", "", word(`beat ${number}`) + (to ? ` → ${to}` : ""));
+  const title = element("h3", "", phrase(`beat ${number}`) + (to ? ` → ${to}` : ""));
   const when = frame.beat === number ? "now" : content ? "" : "to-come";
   return element("div", `beat ${when}`, element("span", "number", `${number}`), title, ...(content ?? []));
 }
@@ -76,8 +76,8 @@ function beatBox(number, frame, to, content) {
 function beats(frame) {
   const { kind, event, beat } = frame;
   if (kind === "forward") return [computation(operationOf(event))];
-  if (kind === "seed") return [row(math(["mo", "∇"], ["mi", data.y], ["mo", "="]), shown(event.value, "gradient"))];
-  const about = (n) => beatBox(n, frame, "", [element("p", "", word(`about ${n}`))]);
+  if (kind === "seed") return [row(math(["mo", "∇"], ["mi", data.y], ["mo", "="]), arrayElement(event.value, "gradient"))];
+  const about = (n) => beatBox(n, frame, "", [element("p", "", phrase(`about ${n}`))]);
   if (kind === "overview") return [1, 2, 3, 4].map(about);
   if (kind !== "backward" && kind !== "accumulate") return [];
   const operation = operationOf(event);
@@ -91,14 +91,14 @@ function beats(frame) {
 
 function renderCard(frame) {
   const phase = frame.kind === "accumulate" ? "backward" : frame.kind;
-  Object.assign($("phase"), { textContent: word(phase), className: phase });
+  Object.assign($("phase"), { textContent: phrase(phase), className: phase });
   $("say").textContent = sentence(frame);
   $("beats").replaceChildren(...beats(frame));
 }
 
 // Predicting
 
-/** The element that is asked for: its name, and its number as text; none where the numbers are not all shown. */
+/** The element that is asked for: its name, and its number as text; null if not all numbers are shown. */
 function asked({ event, row }) {
   const choices = elements(arrayAt(event.value)).filter(([, s]) => Number.isFinite(Number(s)));
   if (!choices.length) return null;
@@ -110,7 +110,7 @@ function asking(frame) {
   return state.predicting && frame.beat === 3 && !state.answers.has(frame.row) && asked(frame) !== null;
 }
 
-/** What someone typed as a number, NaN if it is none: −1.5, 1/3, and full-width digits too. */
+/** The number that someone typed, or NaN: −1.5, 1/3, also in full-width digits. */
 function typed(input) {
   const parts = input.normalize("NFKC").replaceAll("−", "-").split("/");
   const [a, b] = parts.map((s) => (s.trim() ? Number(s) : NaN));
@@ -120,19 +120,19 @@ function typed(input) {
 function question(frame) {
   const { name, answer } = asked(frame);
   const input = Object.assign(element("input"), { id: "guess", autocomplete: "off" });
-  const label = Object.assign(element("label", "", word("question", name)), { htmlFor: "guess" });
+  const label = Object.assign(element("label", "", phrase("question", name)), { htmlFor: "guess" });
   const complaint = element("p");
-  const form = element("form", "ask", label, input, element("button", "", word("check")), complaint);
+  const form = element("form", "ask", label, input, element("button", "", phrase("check")), complaint);
   form.addEventListener("submit", (e) => {
     e.preventDefault();
     const guess = typed(input.value);
-    if (Number.isNaN(guess)) complaint.textContent = word("no number");
+    if (Number.isNaN(guess)) complaint.textContent = phrase("no number");
     else settle(frame, guess, Number(answer));
   });
   return form;
 }
 
-/** Two per cent off is right: what is shown is rounded. */
+/** Up to two per cent off counts as right, since the numbers on the page are rounded. */
 function settle(frame, guess, answer) {
   state.answers.set(frame.row, Math.abs(guess - answer) <= 0.02 * Math.abs(answer) + 1e-12);
   render();
@@ -143,7 +143,7 @@ function verdict(frame) {
   if (!state.answers.has(frame.row)) return null;
   const right = state.answers.get(frame.row);
   const key = right ? "right" : "wrong";
-  return Object.assign(element("p", key, word(key, text(asked(frame).answer))), { role: "status" });
+  return Object.assign(element("p", key, phrase(key, text(asked(frame).answer))), { role: "status" });
 }
 
 // The graph
@@ -153,7 +153,7 @@ const graph = () => document.querySelector("#camera > .graph:not([hidden])");
 const within = (id) => (id ? graph().querySelector(`[id="${id}"]`) : null);
 const mark = (className, ...ids) => ids.forEach((id) => within(id)?.classList.add(className));
 
-/** The gradients that are there at a frame, by their names, so far as they have been added up. */
+/** The gradients at a frame, by their names, as far as they have been added up. */
 function gradients(frame) {
   const found = new Map();
   for (const event of data.events.slice(0, frame.beat === 3 ? frame.row : frame.row + 1)) {
@@ -164,7 +164,7 @@ function gradients(frame) {
   return found;
 }
 
-const tellsAll = (frame) => frame.kind === "end" || (frame.kind === "overview" && !state.predicting);
+const showsAll = (frame) => frame.kind === "end" || (frame.kind === "overview" && !state.predicting);
 
 function renderGraph(frame) {
   const { kind, event, beat } = frame;
@@ -182,7 +182,7 @@ function renderGraph(frame) {
   follow(within(operation?.id) ?? graph().querySelector(".reached"));
 }
 
-/** What forward has not reached yet is faint. */
+/** What the forward pass has not reached yet is faint. */
 function renderAhead({ kind, row }) {
   const ids = (event) => (event.kind === "forward" ? [operationOf(event).id, operationOf(event).outId] : []);
   const done = new Set(data.events.slice(0, row + 1).flatMap(ids));
@@ -190,7 +190,7 @@ function renderAhead({ kind, row }) {
   mark("ahead", ...ahead.filter((id) => !done.has(id)));
 }
 
-/** A small array in one line, as the nodes tell it; nothing for others. */
+/** A small array in one line, as the nodes show it; empty for others. */
 function briefly(array) {
   const numbers = elements(array).map(([, s]) => text(s));
   return Array.isArray(array) && numbers.length ? `[${numbers.join(", ")}]` : numbers.join("");
@@ -199,7 +199,7 @@ function briefly(array) {
 function renderGradients(frame) {
   const found = gradients(frame);
   for (const { id, label, gradient, lines } of data.nodes) {
-    const sofar = tellsAll(frame) ? gradient : found.get(label) ?? null;
+    const sofar = showsAll(frame) ? gradient : found.get(label) ?? null;
     const line = lines === 1 ? briefly(arrayAt(sofar)) : "";
     if (sofar === null || (sofar !== gradient && !line)) continue;
     mark("known", id);
@@ -208,7 +208,7 @@ function renderGradients(frame) {
   }
 }
 
-/** Move the camera so that an element lies in its middle. */
+/** Move the camera so that an element is in its middle. */
 function follow(e) {
   if (!e) return;
   const [box, view] = [e.getBoundingClientRect(), $("camera").getBoundingClientRect()];
@@ -217,7 +217,7 @@ function follow(e) {
   $("camera").scrollBy({ left, top, behavior: still.matches ? "instant" : "smooth" });
 }
 
-/** Mark the lines that tell gradients: the last ones of each node. */
+/** Mark the lines that show gradients: the last ones of each node. */
 function prepareGraphs() {
   for (const drawn of document.querySelectorAll(".graph"))
     for (const { id, lines } of data.nodes) {
@@ -243,26 +243,26 @@ function buildInputs() {
   const cells = (tag, ...contents) => contents.map((content) => element(tag, "", element("div", "", content)));
   const line = (tag, ...contents) => element("tr", "", ...cells(tag, ...contents));
   const rows = data.inputs.map(({ label, value, gradient }) =>
-    line("td", label, shown(value, "value"), shown(gradient, "gradient")),
+    line("td", label, arrayElement(value, "value"), arrayElement(gradient, "gradient")),
   );
-  if (data.moreInputs) rows.push(line("td", word("more inputs", data.moreInputs)));
-  const head = element("thead", "", line("th", ...["name", "value", "gradient"].map((key) => word(key))));
+  if (data.moreInputs) rows.push(line("td", phrase("more inputs", data.moreInputs)));
+  const head = element("thead", "", line("th", ...["name", "value", "gradient"].map((key) => phrase(key))));
   $("inputs").replaceChildren(head, element("tbody", "", ...rows));
 }
 
 function renderInputs(frame) {
   const found = gradients(frame);
   data.inputs.forEach(({ label, gradient }, i) => {
-    const complete = tellsAll(frame) || found.get(label) === gradient;
+    const complete = showsAll(frame) || found.get(label) === gradient;
     $("inputs").tBodies[0].rows[i].className = complete ? "" : state.predicting ? "secret" : "to-come";
   });
 }
 
 function logLine(event) {
-  if (event.kind === "seed") return word("log seed", data.y, textAt(event.value));
-  if (event.kind === "gap") return word("log gap", event.count);
+  if (event.kind === "seed") return phrase("log seed", data.y, textAt(event.value));
+  if (event.kind === "gap") return phrase("log gap", event.count);
   if (event.kind === "forward") return `${statement(operationOf(event))} = ${textAt(event.value)}`;
-  if (event.kind === "backward") return word("log backward", statement(operationOf(event)), textAt(event.value));
+  if (event.kind === "backward") return phrase("log backward", statement(operationOf(event)), textAt(event.value));
   if (event.before === null) return `∇${event.to} = ${textAt(event.value)}`;
   return `∇${event.to} += ${textAt(event.value)} (${textAt(event.before)} → ${textAt(event.after)})`;
 }
@@ -285,10 +285,10 @@ function renderControls(frame) {
   $("count").textContent = `${state.at} / ${last}`;
   $("first").disabled = $("back").disabled = state.at === 0;
   $("last").disabled = $("next").disabled = state.at === last;
-  $("play").textContent = word(state.timer ? "pause" : "play");
+  $("play").textContent = phrase(state.timer ? "pause" : "play");
   $("predict").setAttribute("aria-pressed", state.predicting);
   const right = [...state.answers.values()].filter(Boolean).length;
-  $("score").textContent = state.predicting ? word("score", right, state.answers.size) : "";
+  $("score").textContent = state.predicting ? phrase("score", right, state.answers.size) : "";
   $("say").setAttribute("aria-live", state.timer ? "off" : "polite");
   document.documentElement.classList.toggle("predicting", state.predicting);
   document.documentElement.classList.toggle("asking", asking(frame));
@@ -336,9 +336,9 @@ function predict() {
 
 function speak(lang) {
   state.lang = document.documentElement.lang = lang;
-  document.title = word("title");
-  for (const e of document.querySelectorAll("[data-word]")) e.textContent = word(e.dataset.word);
-  for (const e of document.querySelectorAll("[data-name]")) e.setAttribute("aria-label", word(e.dataset.name));
+  document.title = phrase("title");
+  for (const e of document.querySelectorAll("[data-phrase]")) e.textContent = phrase(e.dataset.phrase);
+  for (const e of document.querySelectorAll("[data-name]")) e.setAttribute("aria-label", phrase(e.dataset.name));
   for (const e of document.querySelectorAll("[data-lang]")) e.setAttribute("aria-pressed", e.dataset.lang === lang);
   for (const e of document.querySelectorAll("#camera > .graph")) e.hidden = Boolean(e.lang) && e.lang !== lang;
   buildInputs();

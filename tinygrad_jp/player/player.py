@@ -1,6 +1,6 @@
 """The player of a backward pass: one HTML page that holds everything it shows, in both languages.
 
-story.py says what it is told, player.js and parts.js what it does. `trace` is a `Trace`, which lives above.
+page_data.py makes the data of the page, player.js and parts.js are what it does. `trace` is a `Trace`, of a room above.
 """
 
 import re
@@ -8,34 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_jp.core import Variable
-from tinygrad_jp.formatting import escape, summary_of
-from tinygrad_jp.player.story import MOST_INPUTS, UNSHOWABLE, Story
-from tinygrad_jp.player.words import word
+from tinygrad_jp.formatting import escape, showable, summary_of
+from tinygrad_jp.player.page_data import MOST_INPUTS, PageData
+from tinygrad_jp.player.phrases import say
 
 MOST_LINES = 3000  # Of the text for browsers without scripts.
 _UNSAFE = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
 
 
 def page(trace: Any) -> str:
-    """The page: a graph, the steps and their words, with all that shows them. The same trace gives the same text."""
+    """The page: the graph, the steps, their phrases, and the scripts. The same trace always gives the same text."""
     style, script = _file("player.css"), _file("parts.js") + _file("player.js")
     parts = {
         "lang": trace.lang,
-        "title": escape(word(trace.lang, "title")),
+        "title": escape(say(trace.lang, "title")),
         "csp": f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'",
         "style": style,
         "script": script,
         "plain": _plain(trace),
     }
-    story = Story(trace)
-    parts |= {"graphs": story.graphs(), "data": _json(story.told())}
-    html = re.sub(r"{{(\w+)}}", lambda m: parts[m[1]], _file("page.html"))
-    return UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", html)
+    page_data = PageData(trace)
+    parts |= {"graphs": page_data.graphs(), "data": _json(page_data.as_dict())}
+    return showable(re.sub(r"{{(\w+)}}", lambda m: parts[m[1]], _file("page.html")))
 
 
 def framed(html: str) -> str:
-    """A page inside a notebook's: in a frame that may run its own script and reach nothing else."""
+    """The page in a frame for a notebook, where its script runs and can reach nothing else."""
     look = 'style="width: 100%; height: 760px; border: 0"'
     return f'<iframe sandbox="allow-scripts" {look} srcdoc="{escape(html)}"></iframe>'
 
@@ -52,21 +51,19 @@ def _hash(text: str) -> str:
 
 
 def _json(data: Any) -> str:
-    """JSON that can stand inside a script: nothing in it ends one."""
+    """JSON that can stand inside a script element: nothing in it ends the element."""
     import json
 
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE)
 
 
 def _plain(trace: Any) -> str:
-    """What a browser without scripts shows: the gradients as a table, and the steps as text."""
+    """For browsers without scripts: the gradients as a table, and the steps as text."""
     lang, lines = trace.lang, trace.explain().splitlines()
-    more = [word(lang, "more", len(lines) - MOST_LINES)] if len(lines) > MOST_LINES else []
+    more = [say(lang, "more", len(lines) - MOST_LINES)] if len(lines) > MOST_LINES else []
     leaves = [(x, label) for x, label in trace.labels.items() if isinstance(x, Variable)]
-    cells = [
-        (label, summary_of(x._data), "–" if (g := trace.grad(x)) is None else summary_of(g)) for x, label in leaves
-    ]
-    rows = [tuple(word(lang, key) for key in ("name", "value", "gradient")), *cells[:MOST_INPUTS]]
+    cells = [(label, summary_of(x.data), summary_of(trace.grad(x))) for x, label in leaves]
+    rows = [tuple(say(lang, key) for key in ("name", "value", "gradient")), *cells[:MOST_INPUTS]]
     table = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
     text = escape("\n".join([*lines[:MOST_LINES], *more]))
-    return f"<p>{escape(word(lang, 'plain'))}</p>\n<table>\n{table}</table>\n<pre>{text}</pre>"
+    return f"<p>{escape(say(lang, 'plain'))}</p>\n<table>\n{table}</table>\n<pre>{text}</pre>"

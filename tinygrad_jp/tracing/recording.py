@@ -1,71 +1,78 @@
-"""A backward pass, written down while it runs: by an observer of the very loop of `backward()`."""
+"""Recording a backward pass while it runs, by an observer of the loop of `backward()`."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tinygrad_jp.core import Function, Observer, Outputs, Parameter, Variable, key_of, run_backward, using_config
-from tinygrad_jp.core.backward import conform
-from tinygrad_jp.core.table import Joint
+from tinygrad_jp.core import (
+    Array,
+    Function,
+    Observer,
+    Parameter,
+    Variable,
+    key_of,
+    propagate,
+    run_backward,
+    using_config,
+)
 from tinygrad_jp.formatting import printable
 
-Key = Function | Variable  # What has a gradient: the result of a Function, or a leaf.
+Key = Function | Variable  # The `key_of` a gradient: a Function for its result, or a leaf.
 
 
 class Event(NamedTuple):
     """One step: `kind` is forward, seed, backward or accumulate.
 
-    `f` is the Function at work (None for the seed). forward: `value` is what it returned. seed and backward: `value` is
-    the gradient that comes in. accumulate: `value` is the share that goes out through argument number `position` to
-    `target`, whose gradient it takes from `before` (None at first) to `after`.
+    `f` is the Function at work, or None for the seed. Of a forward event, `value` is what f returned; of a seed and of
+    a backward event, the gradient that comes in; of an accumulate event, the share that goes out through the argument
+    `position` to `target`. That share takes the gradient of `target` from `before`, None at first, to `after`.
     """
 
     kind: str
     f: Function | None
-    value: Any
+    value: Array
     position: int = -1
     target: Any = None
-    before: Any = None
-    after: Any = None
+    before: Array | None = None
+    after: Array | None = None
 
 
-class _Diary(Observer):
-    """Writes down every step of a pass, and the gradients of all that takes part."""
+class _Recorder(Observer):
+    """Records every step of a pass, and all gradients."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.grads: dict[Key, Any] = {}
+        self.grads: dict[Key, Array] = {}
 
-    def seeded(self, root: Any, gy: Any) -> None:
+    def seeded(self, root: Variable, gy: Array) -> None:
         self.grads[key_of(root)] = gy
         self.events.append(Event("seed", None, gy, -1, key_of(root), None, gy))
 
-    def entered(self, f: Any, gy: Any) -> None:
+    def entered(self, f: Function, gy: Array) -> None:
         self.events.append(Event("backward", f, gy))
 
-    def passed(self, f: Any, i: int, key: Any, share: Any, before: Any, after: Any) -> None:
+    def passed(self, f: Function, i: int, key: Key, share: Array, before: Array | None, after: Array) -> None:
         self.grads[key] = after
         self.events.append(Event("accumulate", f, share, i, key, before, after))
 
 
-def record(y: Variable) -> tuple[list[Function], list[Event], dict[Key, Any]]:
+def record(y: Variable) -> tuple[list[Function], list[Event], dict[Key, Array]]:
     """The Functions behind `y` in the order of computation, every step of its backward pass, and all gradients."""
-    diary = _Diary()
+    recorder = _Recorder()
     with using_config("enable_backprop", False):
-        order, _ = run_backward(y, observer=diary)
-    return order[::-1], diary.events, diary.grads
+        order, _ = run_backward(y, observer=recorder)
+    return order[::-1], recorder.events, recorder.grads
 
 
-def contribution(f: Function, edge: Any, gy: Any) -> Any:
-    """What one edge of `f` hands on of the gradient gy."""
-    _, pull, x = edge
+def shares(f: Function, gy: Array | None) -> dict[int, Array]:
+    """What `f` alone passes back of the gradient gy, by the positions of its arguments."""
+    recorder = _Recorder()
     with using_config("enable_backprop", False):
-        joint = isinstance(f.pullbacks, Joint)
-        g = pull(f.joint_pullback(gy, f.y, f.args), f.y) if joint else pull(gy, f.y, *f.args)
-        return g if isinstance(g, Outputs) else conform(g, x._data, f)
+        propagate([f], {f: gy}, observer=recorder)
+    return {event.position: event.value for event in recorder.events if event.kind == "accumulate"}
 
 
 def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict[Key, str]:
-    """What to call the results of `order` and the leaves: each differently."""
+    """A different name for the result of each Function in `order`, and for each leaf."""
     variables = {key_of(x): x for x in [y, *(x for f in order for x in f.variables)]}
     given = {id(x): name for name, x in reversed(list(names.items())) if isinstance(x, Variable)}
     paths = _paths(order)
@@ -88,7 +95,7 @@ def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict
 
 
 def _paths(order: list[Function]) -> dict[int, str]:
-    """The path of every Parameter in the outermost layer that recorded it."""
+    """The path of each Parameter in the outermost layer that was called, by the Parameter's id."""
     layers: dict[int, Any] = {}
     for f in order:
         tag = f.layer

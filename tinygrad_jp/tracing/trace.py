@@ -1,11 +1,11 @@
-"""The backward pass step by step: what each rule was given, what it returned, and how gradients add up.
+"""The backward pass step by step: the arguments and the result of each rule, and how gradients add up.
 
 >>> a, b = Variable(2.0, "a"), Variable(3.0, "b")
 >>> print(trace(a * b + a, names={}, lang="en").explain())
 Forward
   1  v1 = a * b = 2 * 3 = 6
   2  y = v1 + a = 6 + 2 = 8
-Backward: start from the gradient of y by itself, 1
+Backward: start from the gradient of y with respect to itself, 1
   2  y = v1 + a, gradient 1
        to v1: gy = 1                      v1's gradient: 1
        to a: gy = 1                       a's gradient: 1
@@ -23,28 +23,28 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Function, Outputs, Variable, key_of
+from tinygrad_jp.core import Array, ArrayLike, Function, Outputs, Variable, key_of
 from tinygrad_jp.core.table import Joint, Variadic
 from tinygrad_jp.files import write_whole
-from tinygrad_jp.formatting import summary_of
-from tinygrad_jp.graph.words import language
+from tinygrad_jp.formatting import language, summary_of
 from tinygrad_jp.player import framed, page
 from tinygrad_jp.symbols import Symbol
-from tinygrad_jp.tracing.recording import Event, Key, contribution, labels, record
-from tinygrad_jp.tracing.words import rule_in_words, word
+from tinygrad_jp.tracing.phrases import rule_in_words, say
+from tinygrad_jp.tracing.recording import Event, Key, labels, record, shares
 
 __all__ = ["Event", "Trace", "trace"]
 
 MOST_PATHS = 20
-SHORT, LONG = 40, 80  # The most characters for a formula with numbers in it, and for one with names.
+SHORT, LONG = 40, 80  # The most characters of a formula with numbers in it, and of one with names.
+Step = tuple[Function, int, Key]  # Of a path: through a Function and one of its arguments, to what that holds.
 
 
 def trace(y: Variable, *, names: Mapping[str, Any] | None = None, lang: str | None = None) -> "Trace":
-    """Go through the backward pass of `y` as `y.backward()` does, and write down every step.
+    """Run the backward pass of `y` as `y.backward()` does, and record every step. No `grad` is changed.
 
-    No `grad` is changed. `names`, such as `locals()`, says what to call Variables; others are called by their own
-    `name`, Parameters by their path in the model, and the rest v1, v2, ... in the order of computation. `lang` is "en"
-    or "ja"; by default the locale decides.
+    names: names for Variables, such as `locals()`. Other Variables are called by their own `name`, Parameters by their
+    path in the model, and the rest v1, v2, ... in the order of computation.
+    lang: "en" or "ja"; None asks the locale.
     """
     if not isinstance(y, Variable):
         raise TypeError(f"trace: expected a Variable, got {type(y).__name__}; pass the result of a computation")
@@ -54,8 +54,8 @@ def trace(y: Variable, *, names: Mapping[str, Any] | None = None, lang: str | No
 class Trace:
     """The steps of a backward pass, in order: `for event in trace(y)`, `len(trace(y))`, `trace(y)[0]`.
 
-    `labels` names every Function's result and every leaf; `grads` holds their gradients, which are those that
-    `backward()` computes.
+    `labels` holds a name for the result of every Function and for every leaf. `grads` holds their gradients, the same
+    that `backward()` computes.
     """
 
     def __init__(self, y: Variable, names: Mapping[str, Any] | None = None, lang: str | None = None) -> None:
@@ -73,22 +73,22 @@ class Trace:
     def __getitem__(self, i: Any) -> Any:
         return self.events[i]
 
-    def grad(self, x: Variable) -> Any:
-        """The gradient by `x`: an array, or None where none reaches it."""
+    def grad(self, x: Variable) -> Array | None:
+        """The gradient with respect to `x`: an array, or None if none reaches it."""
         return self.grads.get(key_of(x))
 
-    # The rules, read
+    # The rules as formulas
 
     def computed(self, f: Function) -> Symbol | None:
-        """What `f` computed, as a formula; None where it has several results."""
+        """The formula that `f` computed; None if it has several outputs."""
         args = [self._symbol(f, i, a, "") for i, a in enumerate(f.args)]
         func = type(f) if f.func is None else f.func
         return None if isinstance(f.y, Outputs) else Symbol(f.y, "", func, args, f.kwargs)
 
     def formula(self, event: Event) -> Symbol | None:
-        """The rule of an accumulating `event`, as the formula that it computes: by running it on symbols.
+        """The formula that the rule of an accumulate `event` computed, found by running the rule on Symbols.
 
-        None where a rule does not run on symbols, or gives another value on them.
+        None if the rule does not run on Symbols, or returns another value on them.
         """
         f = event.f
         if f is None or isinstance(f.pullbacks, Joint) or isinstance(f.y, Outputs):
@@ -99,32 +99,32 @@ class Trace:
         gy = self.grads[f]
         try:
             formula = pull(Symbol(gy, "gy"), Symbol(f.y, self.labels[f]), *args)
-            same = isinstance(formula, Symbol) and np.array_equal(formula._data, pull(gy, f.y, *f.args), equal_nan=True)
-        except Exception:  # Whatever a rule does that symbols do not know: there is no formula then.
+            same = isinstance(formula, Symbol) and np.array_equal(formula.data, pull(gy, f.y, *f.args), equal_nan=True)
+        except Exception:  # Rules may do anything, and not all of it works on Symbols.
             return None
         return formula if same else None
 
     def _symbol(self, f: Function, i: int, a: Any, name: str) -> Any:
-        """Argument `i` of `f` as a Symbol; what is no Variable and no array of floats stays as it is."""
+        """Argument `i` of `f` as a Symbol, if it is a Variable or an array of floats; otherwise as it is."""
         if (x := f.xs[i]) is not None:
             return Symbol(a, self.labels[key_of(x)])
         return Symbol(a, name) if name and isinstance(a, np.ndarray) and a.ndim and a.dtype.kind == "f" else a
 
     def words(self, event: Event, lang: str | None = None) -> str:
-        """The rule of an accumulating `event` in one sentence."""
+        """The rule of an accumulate `event` in one sentence."""
         lang = lang or self.lang
         assert event.f is not None
         pullbacks = event.f.pullbacks
         rule = pullbacks.rule if isinstance(pullbacks, Variadic) else pullbacks[event.position]
         written = (inspect.getdoc(rule) or "").partition("\n\n")[0].replace("\n", " ")
-        return rule_in_words(event.f.func, lang) or written or word(lang, "its own rule", event.f.name)
+        return rule_in_words(event.f.func, lang) or written or say(lang, "its own rule", event.f.name)
 
-    # Telling it
+    # The steps as text
 
     def explain(self, *targets: Variable) -> str:
-        """The steps as text, line by line; with `targets`, only what reaches them, path by path."""
-        told = self._paths(targets) if targets else [*self._forward(), *self._backward(), *self._held()]
-        return "\n".join(told)
+        """The steps as text, line by line; with `targets`, only what reaches these Variables, path by path."""
+        lines = self._paths(targets) if targets else [*self._forward(), *self._backward(), *self._held()]
+        return "\n".join(lines)
 
     def __str__(self) -> str:
         return self.explain()
@@ -132,45 +132,49 @@ class Trace:
     def __repr__(self) -> str:
         return f"<Trace of {self.labels[key_of(self.y)]}: {len(self)} events; print it, or save it as a page>"
 
+    def _say(self, key: str, *parts: Any) -> str:
+        return say(self.lang, key, *parts)
+
     def _statement(self, f: Function) -> str:
         """`v1 = a * b`."""
         computed = self.computed(f)
         return f"{self.labels[f]} = {computed.text() if computed is not None else f.name}"
 
     def _forward(self) -> Iterator[str]:
-        yield word(self.lang, "forward")
+        yield self._say("forward")
         for n, f in enumerate(self.order, 1):
             computed = self.computed(f)
             numbers = computed.text(numbers=True) if computed is not None else ""
-            steps = [self._statement(f), *([numbers] if 0 < len(numbers) <= SHORT else [])]
+            names_only = computed is None or computed.text() == numbers
+            steps = [self._statement(f), *([numbers] if len(numbers) <= SHORT and not names_only else [])]
             yield f"{n:3}  {' = '.join([*steps, summary_of(f.y)])}"
 
     def _backward(self) -> Iterator[str]:
-        yield word(self.lang, "seed", self.labels[key_of(self.y)], summary_of(self.grads[key_of(self.y)]))
+        yield self._say("seed", self.labels[key_of(self.y)], summary_of(self.grads[key_of(self.y)]))
         number = {f: n for n, f in enumerate(self.order, 1)}
         for event in self.events:
             if event.kind == "backward" and event.f:
-                incoming = word(self.lang, "incoming", self._statement(event.f), summary_of(event.value))
+                incoming = self._say("incoming", self._statement(event.f), summary_of(event.value))
                 yield f"{number[event.f]:3}  {incoming}"
             elif event.kind == "accumulate":
                 yield from self._accumulate(event)
 
     def _accumulate(self, event: Event) -> Iterator[str]:
         label = self.labels[event.target]
-        line = f"       {word(self.lang, 'to', label)}: {self._rule(event)}"
+        line = f"       {self._say('to', label)}: {self._rule(event)}"
         if event.before is None and (isinstance(event.value, Outputs) or np.size(event.value) > 1):
             yield line
             return
         total = f"{summary_of(event.before)} + {summary_of(event.value)} = " if event.before is not None else ""
-        total = f"{word(self.lang, 'total', label)}: {total}{summary_of(event.after)}"
+        total = f"{self._say('total', label)}: {total}{summary_of(event.after)}"
         yield from [f"{line:<41} {total}"] if len(line) < 42 else [line, f"{'':41} {total}"]
 
     def _held(self) -> Iterator[str]:
-        """A warning of leaves that hold the gradient of something else: what comes now will be added to it."""
+        """A warning about leaves that hold another gradient, to which `backward()` would add."""
         held = [x for x in self.labels if isinstance(x, Variable) and x.grad is not None and x in self.grads]
         names = [self.labels[x] for x in held if not np.allclose(x.grad.data, self.grads[x], 1e-3, equal_nan=True)]
         if names:
-            yield word(self.lang, "held", ", ".join(names))
+            yield self._say("held", ", ".join(names))
 
     def _rule(self, event: Event) -> str:
         """`gy * b = 1 * 3 = 3`, or the rule in words where that is too long."""
@@ -181,58 +185,49 @@ class Trace:
         numbers = formula.text(numbers=True)
         steps = [text, numbers] if formula.func and len(numbers) <= SHORT and numbers != text else [text]
         summed = formula.shape != np.shape(event.value)
-        last = word(self.lang, "summed" if summed else "value", summary_of(event.value))
+        last = self._say("summed" if summed else "value", summary_of(event.value))
         return " = ".join(steps) + last
 
     def _paths(self, targets: tuple[Variable, ...]) -> Iterator[str]:
-        """For each target the ways that lead to it, and what comes along each: together they are its gradient."""
+        """For each target the paths that lead to it, and their shares, which add up to its gradient."""
         for x in targets:
             key = key_of(x)
             if key not in self.labels:
-                raise ValueError(word(self.lang, "not here", summary_of(x._data)))
-            paths = list(islice(self._ways(key), MOST_PATHS + 1))
-            yield word(
-                self.lang,
-                "paths" if len(paths) <= MOST_PATHS else "many paths",
-                self.labels[key],
-                min(len(paths), MOST_PATHS),
-            )
+                raise ValueError(self._say("not here", summary_of(x.data)))
+            paths = list(islice(self._paths_to(key), MOST_PATHS + 1))
+            count = "paths" if len(paths) <= MOST_PATHS else "many paths"
+            yield self._say(count, self.labels[key], min(len(paths), MOST_PATHS))
             for n, path in enumerate(paths[:MOST_PATHS], 1):
                 yield f"{n:3}  {' → '.join([self.labels[path[0][0]], *(self.labels[to] for _, _, to in path)])}"
-                g = self.grads[path[0][0]]
-                for f, edge, to in path:
-                    g = contribution(f, edge, g)
-                    yield f"       {word(self.lang, 'through', self._statement(f), self.labels[to], summary_of(g))}"
+                g: Array | None = self.grads[path[0][0]]
+                for f, i, to in path:
+                    g = shares(f, g).get(i)
+                    yield f"       {self._say('through', self._statement(f), self.labels[to], summary_of(g))}"
             if self.grads.get(key) is not None:
-                yield f"     {word(self.lang, 'total', self.labels[key])}: {summary_of(self.grads[key])}"
+                yield f"     {self._say('total', self.labels[key])}: {summary_of(self.grads[key])}"
 
-    def _ways(self, goal: Key) -> Iterator[list[tuple[Function, Any, Key]]]:
-        """Every path from the output to `goal`, as the edges it takes; no step is tried that cannot lead there."""
+    def _paths_to(self, goal: Key) -> Iterator[list[Step]]:
+        """Every path from the output to `goal`. No step is taken that cannot lead there."""
         leads = {goal}
         for f in self.order:
             if any(key_of(x) in leads for x in f.variables):
                 leads.add(f)
-        root = key_of(self.y)
-        stack: list[list[tuple[Function, Any, Key]]] = (
-            [[(root, edge, key_of(edge[2]))] for edge in reversed(root.edges) if key_of(edge[2]) in leads]
-            if isinstance(root, Function) and root in leads and root is not goal
-            else []
-        )
+        stack: list[tuple[Key, list[Step]]] = [(key_of(self.y), [])]
         while stack:
-            path = stack.pop()
-            end = path[-1][2]
-            if end is goal:
+            end, path = stack.pop()
+            if end is goal and path:
                 yield path
-            elif isinstance(end, Function):
-                stack += [[*path, (end, e, key_of(e[2]))] for e in reversed(end.edges) if key_of(e[2]) in leads]
+            elif end is not goal and isinstance(end, Function):
+                onward = [(end, i, key_of(x)) for i, _, x in end.edges if key_of(x) in leads]
+                stack += [(step[2], [*path, step]) for step in reversed(onward)]
 
-    # Playing it
+    # A page that plays them
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a page that plays the steps, as a whole or not at all, and return its path.
 
-        It holds the graph, the words in both languages, and all else it needs: a browser opens it with neither a
-        network nor Python. Raises ValueError for a suffix other than .html, OSError where it cannot be written.
+        It holds all that it needs, in both languages: a browser opens it without a network and without Python. Raises
+        ValueError for a suffix other than .html, OSError if the file cannot be written.
         """
         path = Path(path)
         if path.suffix.lower() != ".html":
@@ -243,59 +238,63 @@ class Trace:
     def _repr_html_(self) -> str:
         return framed(page(self))
 
-    # Checking what was derived by hand
+    # Gradients derived by hand
 
-    def check(self, **grads: Any) -> str:
+    def check(self, **grads: ArrayLike) -> str:
         """Compare gradients derived by hand, given by their Variables' names, with the engine's and numerical ones.
 
-        Each is equal, close (to rounding), or different; then the largest difference is told, and at the end the first
-        step of the backward pass at which the two part.
+        For each it says whether it is equal, close (up to rounding) or different, and the largest difference. At the
+        end it names the first step of the backward pass at which yours and the engine's differ.
         """
-        by_label = {label: key for key, label in self.labels.items()}
+        # A Function of several outputs has a name, too, but no Variable holds them all.
+        by_label = {x: key for key, x in self.labels.items() if not isinstance(_value(key), Outputs)}
         unknown = [name for name in grads if name not in by_label]
         if unknown:
-            raise ValueError(word(self.lang, "unknown", ", ".join(unknown), ", ".join(by_label)))
-        lines, wrong = [], []
-        for name, mine in grads.items():
-            key = by_label[name]
-            verdict, line = self._compared(name, key, mine)
-            lines.append(line)
-            if not verdict:
-                wrong.append(key)
+            raise ValueError(self._say("unknown", ", ".join(unknown), ", ".join(by_label)))
+        mine = {by_label[name]: np.asarray(g.data if isinstance(g, Variable) else g) for name, g in grads.items()}
+        verdicts = {key: self._verdict(key, g) for key, g in mine.items()}
+        wrong = {key for key, verdict in verdicts.items() if verdict not in ("equal", "close")}
+        lines = [self._compared(key, g, verdicts[key]) for key, g in mine.items()]
         first = next((e for e in self.events if e.kind == "accumulate" and e.target in wrong), None)
-        if first is not None:
-            lines.append(self._parting(first, np.asarray(grads[self.labels[first.target]])))
-        return "\n".join(lines)
+        return "\n".join([*lines, *([self._first_difference(first, mine[first.target])] if first else [])])
 
-    def _compared(self, name: str, key: Key, mine: Any) -> tuple[bool, str]:
-        g, mine = self.grads.get(key), np.asarray(mine)
-        data = key.y if isinstance(key, Function) else key._data
-        if g is None:
-            g = np.zeros_like(data)
+    def _engines(self, key: Key) -> Array:
+        """The engine's gradient, zeros where none reaches `key`."""
+        g = self.grads.get(key)
+        return np.zeros_like(_value(key)) if g is None else g
+
+    def _verdict(self, key: Key, mine: Array) -> str:
+        g = self._engines(key)
         if mine.shape != g.shape:
-            return False, f"{name}: {word(self.lang, 'shape', g.shape, mine.shape)}"
-        largest = float(np.abs(mine - g).max(initial=0))
+            return "shape"
         close = np.allclose(mine, g, rtol=1e-5 if g.dtype == np.float64 else 1e-3, atol=1e-8)
-        verdict = "equal" if np.array_equal(mine, g) else "close" if close else "different"
-        numerical = word(self.lang, "numerical", summary_of(self.numerical(key))) if g.size <= 9 else ""
-        return (
-            close,
-            f"{name}: {word(self.lang, verdict, summary_of(mine), summary_of(g), f'{largest:.3g}')}{numerical}",
-        )
+        return "equal" if np.array_equal(mine, g) else "close" if close else "different"
 
-    def _parting(self, first: Event, mine: Any) -> str:
-        """Where a gradient goes wrong: at its first share, or where the share comes from that it lacks."""
-        shares = [e for e in self.events if e.kind == "accumulate" and e.target is first.target]
+    def _compared(self, key: Key, mine: Array, verdict: str) -> str:
+        name, g = self.labels[key], self._engines(key)
+        if verdict == "shape":
+            return f"{name}: {self._say(verdict, g.shape, mine.shape)}"
+        largest = float(np.abs(mine - g).max(initial=0))
+        numerical = self._say("numerical", summary_of(self.numerical(key))) if g.size <= 9 else ""
+        return f"{name}: {self._say(verdict, summary_of(mine), summary_of(g), f'{largest:.3g}')}{numerical}"
+
+    def _first_difference(self, first: Event, mine: Array) -> str:
+        """Where a gradient goes wrong: at the share that it lacks, or else at its first one."""
+        parts = [e for e in self.events if e.kind == "accumulate" and e.target is first.target]
         total = self.grads[first.target]
-        lacking = [e for e in (shares if len(shares) > 1 else []) if np.allclose(mine + e.value, total)]
+        comparable = len(parts) > 1 and mine.shape == total.shape
+        lacking = [e for e in parts if comparable and np.allclose(mine + e.value, total)]
         event = lacking[0] if lacking else first
         assert event.f is not None
-        words = word(self.lang, "missing" if lacking else "parts", self.labels[event.target], self._statement(event.f))
-        return f"{words}: {self._rule(event)}"
+        key = "missing" if lacking else "parts"
+        return f"{self._say(key, self.labels[event.target], self._statement(event.f))}: {self._rule(event)}"
 
-    def numerical(self, key: Key, h: float = 1e-5) -> Any:
-        """The gradient by `key` from central differences, the computation repeated in float64 for each element."""
-        data = np.asarray(key.y if isinstance(key, Function) else key._data, np.float64)
+    def numerical(self, key: Key, h: float = 1e-5) -> Array:
+        """The gradient with respect to `key` by central differences: the graph is run twice for each element.
+
+        The computation is repeated in float64.
+        """
+        data = np.asarray(_value(key), np.float64)
         seed = self.grads[key_of(self.y)]
         g = np.zeros_like(data)
         for i in np.ndindex(data.shape):
@@ -307,12 +306,17 @@ class Trace:
             g[i] = (ends[0] - ends[1]) / (2 * h)
         return g
 
-    def _replayed(self, key: Key, value: Any) -> Any:
-        """The output, with `value` in the place of the result or leaf `key`."""
-        values: dict[Key, Any] = {key: value}
+    def _replayed(self, key: Key, value: Array) -> Array:
+        """The output, computed with `value` in the place of the result or leaf `key`."""
+        values: dict[Key, Array] = {key: value}
         for f in self.order:
             if f not in values:
                 args = [a if x is None else values.get(key_of(x), a) for a, x in zip(f.args, f.xs, strict=True)]
                 args = [a.astype(np.float64) if getattr(a, "dtype", None) == np.float32 else a for a in args]
                 values[f] = f.forward(*args) if f.func is type(f) else f.func(*args, **f.kwargs)
         return values[key_of(self.y)]
+
+
+def _value(key: Key) -> Array:
+    """The data of a leaf, or what a Function returned."""
+    return key.y if isinstance(key, Function) else key.data

@@ -1,31 +1,29 @@
-"""What the player's page is told about a trace: its graph, its operations and steps, as plain data and as SVG."""
+"""The data of the player's page: the operations and steps of a trace as plain data, and its graph as SVG."""
 
 import re
 from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Function, Variable
+from tinygrad_jp.core import Array, Function, Variable, key_of
 from tinygrad_jp.core.arrays import is_released
-from tinygrad_jp.formatting import escape, number, summary_of
-from tinygrad_jp.graph.dot import Options, Text, Titles, dot_quoted, short
+from tinygrad_jp.formatting import LANGUAGES, array_lines, escape, nested, short, showable, statistics, summary_of
+from tinygrad_jp.graph.dot import Options, Text, Titles, dot_quoted
 from tinygrad_jp.graph.rendering import rendered
 from tinygrad_jp.graph.structure import Node, picture
-from tinygrad_jp.graph.words import numbers
-from tinygrad_jp.player.words import LANGUAGES, WORDS, word
+from tinygrad_jp.player.phrases import PHRASES, say
 from tinygrad_jp.symbols import Symbol
 
 MOST_EVENTS = 2000
-MOST_NODES = 100  # Of a larger graph, layers are closed and repetitions drawn once.
+MOST_NODES = 100  # In a larger graph, layers are closed and repetitions drawn once.
 MOST_INPUTS = 200
 
-UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # No page could hold them.
 _LABEL = re.compile(r'^(\w+) \[label="((?:[^"\\]|\\.)*)"', re.M)
 _NEWLINE = r"\n"
 
 
-class Story:
-    """What the page is told: operations, events and inputs; every array and every rule once, by their numbers."""
+class PageData:
+    """Operations, events and inputs. Each array and each rule is stored once, and the others refer to its number."""
 
     def __init__(self, trace: Any) -> None:
         self.trace = trace
@@ -41,18 +39,18 @@ class Story:
         self.operations: dict[Function, int] = {}
         self.side = 16 if len(trace.events) < 500 else 8
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         trace = self.trace
-        root = trace.y if trace.y.creator is None else trace.y.creator
+        root = key_of(trace.y)
         first, *rest = [[self.event(e) for e in part] for part in self.parts]
         events = [*first, *({"kind": "gap", "count": self.gap} for _ in rest), *(e for part in rest for e in part)]
         leaves = [x for x in trace.labels if isinstance(x, Variable)]
         return {
             "lang": trace.lang,
-            "words": WORDS,
+            "phrases": PHRASES,
             "y": trace.labels[root],
             "seed": self.array(trace.grads[root]),
-            "value": self.array(trace.y._data),
+            "value": self.array(trace.y.data),
             "nodes": [self.node(node, x) for node, x in self.variables()],
             "inputs": [self.input(x) for x in leaves[:MOST_INPUTS]],
             "moreInputs": max(len(leaves) - MOST_INPUTS, 0),
@@ -65,7 +63,7 @@ class Story:
 
     # Arrays and formulas
 
-    def array(self, x: Any) -> int | None:
+    def array(self, x: Array | None) -> int | None:
         """The number of an array among the records."""
         if x is None:
             return None
@@ -75,51 +73,48 @@ class Story:
             self.records.append(record)
         return n
 
-    def record(self, x: Any) -> Any:
-        """Up to nine elements as nested lists of short numbers; else shape, mean and spread, and a small picture."""
-        if isinstance(x, tuple):
+    def record(self, x: Array) -> Any:
+        """Up to nine elements as nested lists of short numbers; of more the shape, mean, deviation and a heat map."""
+        if isinstance(x, tuple) or (np.size(x) > 9 and is_released(x)):
             return {"text": summary_of(x)}
         if np.size(x) <= 9:
-            return _listed(x)
-        if is_released(x):
-            return {"text": summary_of(x)}
-        with np.errstate(all="ignore"):
-            mean, spread = number(np.mean(x, dtype=float)), number(np.std(x, dtype=float))
-            return {"shape": str(np.shape(x)), "mean": mean, "spread": spread, "heat": heat_map(x, self.side)}
+            return nested(x)
+        mean, deviation = statistics(x)
+        return {"shape": str(np.shape(x)), "mean": mean, "deviation": deviation, "heat": heat_map(x, self.side)}
 
     def math(self, formula: Symbol | None, numbers: bool = False) -> Any:
-        """MathML as nested lists, [tag, *children], that the page builds its elements from: names remain text."""
+        """MathML as nested lists, [tag, *children], from which the page builds elements: names stay text."""
         from xml.etree import ElementTree
 
         if formula is None or (numbers and formula.text() == formula.text(numbers=True)):
             return None
-        return _tree(ElementTree.fromstring(UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", formula.mathml(numbers))))[1]
+        return _tree(ElementTree.fromstring(showable(formula.mathml(numbers))))[1]
 
-    # What happens
+    # Operations, events, inputs
 
     def operation(self, f: Function) -> dict[str, Any]:
         trace, computed = self.trace, self.trace.computed(f)
-        ids = {"id": self.id_of(f), "outId": self.id_of(self.picture.made[f])}
+        ids = {"id": self.id_of(f), "outId": self.id_of(self.picture.result_of[f])}
         math = {"math": self.math(computed), "numbers": self.math(computed, numbers=True)}
         text = {"name": f.name, "out": trace.labels[f], "text": computed.text() if computed is not None else f.name}
         return ids | math | text | {"value": self.array(f.y), "gradient": self.array(trace.grads.get(f))}
 
     def event(self, event: Any) -> dict[str, Any]:
-        told = {"kind": event.kind, "value": self.array(event.value)}
+        data = {"kind": event.kind, "value": self.array(event.value)}
         if event.f is not None:
-            told["operation"] = self.operations.setdefault(event.f, len(self.operations))
-        return told | self.share(event) if event.kind == "accumulate" else told
+            data["operation"] = self.operations.setdefault(event.f, len(self.operations))
+        return data | self.share(event) if event.kind == "accumulate" else data
 
     def share(self, event: Any) -> dict[str, Any]:
-        """What an accumulating event says beyond others: the rule, whom its gradient goes to, and how that adds up."""
+        """The rest of an accumulate event: its rule, where the share goes, and how the gradient there adds up."""
         trace, f = self.trace, event.f
         formula = trace.formula(event)
-        words = tuple(trace.words(event, lang) for lang in LANGUAGES)
-        whole = self.array(formula._data) if formula is not None and formula.shape != event.value.shape else None
+        sentences = tuple(trace.words(event, lang) for lang in LANGUAGES)
+        whole = self.array(formula.data) if formula is not None and formula.shape != event.value.shape else None
         return {
             "to": trace.labels[event.target],
-            **dict(zip(("toId", "edge"), self.way(event), strict=True)),
-            "rule": self.rules.setdefault(words, len(self.rules)),
+            **dict(zip(("toId", "edge"), self.edge_to(event), strict=True)),
+            "rule": self.rules.setdefault(sentences, len(self.rules)),
             "math": self.math(formula),
             "numbers": self.math(formula, numbers=True) if formula is not None and formula.func else None,
             "before": self.array(event.before),
@@ -130,24 +125,23 @@ class Story:
 
     def input(self, x: Variable) -> dict[str, Any]:
         label, g = self.trace.labels[x], self.trace.grad(x)
-        return {"label": label, "value": self.array(x._data), "gradient": self.array(g)}
+        return {"label": label, "value": self.array(x.data), "gradient": self.array(g)}
 
     # The graph
 
     def id_of(self, thing: Any) -> str | None:
-        """The id of what is drawn for a Function or a Variable; None where that is hidden."""
+        """The id of the node that is drawn for a Function or a Variable; None if it is hidden."""
         drawn = self.picture
-        node = drawn.nodes.get(
-            drawn.shown(thing) if isinstance(thing, Variable) else drawn.unit(drawn.outline.at[thing])
-        )
+        is_variable = isinstance(thing, Variable)
+        node = drawn.nodes.get(drawn.representative(thing) if is_variable else drawn.drawn_as(drawn.outline.at[thing]))
         return node.id if node else None
 
-    def way(self, event: Any) -> tuple[str | None, str]:
-        """The node that a share goes to and the edge that it goes along; the second edge between two nodes counts."""
+    def edge_to(self, event: Any) -> tuple[str | None, str]:
+        """The ids of the node that a share goes to, and of the edge that it takes."""
         earlier = [x for x in event.f.xs[: event.position + 1] if x is not None]
         source = self.id_of(earlier[-1])
-        twin = sum((x.creator or x) is event.target for x in earlier)
-        return source, f"{source}-{self.id_of(event.f)}" + (f"-{twin}" if twin > 1 else "")
+        n = sum(key_of(x) is event.target for x in earlier)
+        return source, f"{source}-{self.id_of(event.f)}" + (f"-{n}" if n > 1 else "")
 
     def variables(self) -> list[tuple[Node, Variable]]:
         """The nodes that stand for one Variable each."""
@@ -159,13 +153,13 @@ class Story:
         return {"id": node.id, "label": self.label(x), "gradient": self.array(g), "lines": len(_lines(g))}
 
     def label(self, x: Variable) -> str:
-        return str(self.trace.labels[x if x.creator is None else x.creator])
+        return str(self.trace.labels[key_of(x)])
 
-    def gradient(self, x: Variable) -> Any:
-        return self.trace.grads.get(x if x.creator is None else x.creator)
+    def gradient(self, x: Variable) -> Array | None:
+        return self.trace.grads.get(key_of(x))
 
     def graphs(self) -> str:
-        """The graph, once where it is the same in both languages; where nothing can draw it, a list of operations."""
+        """The graph in both languages, or once if they are equal. If nothing can draw it, a list of operations."""
         texts = {lang: self.dot(lang) for lang in LANGUAGES}
         alike = len(set(texts.values())) == 1
         try:
@@ -176,7 +170,7 @@ class Story:
         return "\n".join(f'<div class="graph"{mark.format(lang)}>{svg}</div>' for lang, svg in drawn.items())
 
     def dot(self, lang: str) -> str:
-        """The graph from left to right, with the labels of the trace, and room for every gradient."""
+        """The graph from left to right, with the labels of the trace, and with lines for every gradient."""
         drawn = self.picture
         names = {self.label(x): x for _, x in self.variables()}
         titles, nodes = Titles(drawn, names), {node.id: x for node, x in self.variables()}
@@ -199,27 +193,24 @@ class Story:
             computed = self.trace.computed(f)
             text = f"{self.trace.labels[f]} = {computed.text() if computed is not None else f.name}"
             lines.setdefault(self.id_of(f), f'<li class="node" id="{self.id_of(f)}">{escape(text)}</li>')
-        note = escape(word(self.trace.lang, "operations"))
-        return f'<div class="graph"><p data-word="operations">{note}</p><ol>{"".join(lines.values())}</ol></div>'
+        note = escape(say(self.trace.lang, "operations"))
+        return f'<div class="graph"><p data-phrase="operations">{note}</p><ol>{"".join(lines.values())}</ol></div>'
 
 
 def _svg(text: str) -> str:
-    """A picture to stand in a page, without the tooltips that would only tell ids."""
+    """An SVG for a page, without the tooltips, which would only show ids."""
     svg = rendered(text, "svg").decode()
     return re.sub(r"<title>.*?</title>\n?|<!--.*?-->\n?", "", svg[svg.index("<svg") :], flags=re.S)
 
 
-def _lines(g: Any) -> list[str]:
-    """The lines that tell a gradient inside a node."""
-    return [f"∇ {line}" if i == 0 else line for i, line in enumerate(numbers(np.asarray(g)))] if g is not None else []
+def _lines(g: Array | None) -> list[str]:
+    """The lines that show a gradient inside a node."""
+    lines = array_lines(np.asarray(g)) if g is not None else []
+    return [f"∇ {line}" if i == 0 else line for i, line in enumerate(lines)]
 
 
-def _broadcast(f: Function, g: Any) -> bool:
+def _broadcast(f: Function, g: Array) -> bool:
     return isinstance(f.func, np.ufunc) and f.func.signature is None and np.shape(f.y) != np.shape(g)
-
-
-def _listed(x: Any) -> Any:
-    return [_listed(e) for e in x] if np.ndim(x) else number(x[()] if isinstance(x, np.ndarray) else x)
 
 
 def _tree(e: Any) -> list[Any]:
@@ -227,8 +218,8 @@ def _tree(e: Any) -> list[Any]:
     return [e.tag, *([e.text] if e.text else []), *children]
 
 
-def heat_map(x: Any, side: int) -> list[str]:
-    """An array as a small picture: rows of digits in base 19, from the most negative, 0, to the most positive, i.
+def heat_map(x: Array, side: int) -> list[str]:
+    """An array as a small picture: rows of digits in base 19, from 0, the most negative, to i, the most positive.
 
     >>> heat_map(np.arange(-8.0, 8.0).reshape(2, 8), 4)
     ['0257', 'aceh']

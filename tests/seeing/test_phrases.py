@@ -1,0 +1,51 @@
+"""Phrases: the same in both languages, with the same gaps, and in words that stay."""
+
+import re
+from string import Formatter
+
+import pytest
+
+import tinygrad_jp.graph.phrases as graph
+import tinygrad_jp.player.phrases as player
+import tinygrad_jp.tracing.phrases as tracing
+from tinygrad_jp.formatting import LANGUAGES, language, phrase
+
+TABLES = {
+    "graph": graph.PHRASES,
+    "player": player.PHRASES,
+    "tracing": tracing.PHRASES,
+    "rules": tracing.RULES,
+    "rules by name": tracing.NAMED,
+}
+JAPANESE = {
+    f"{room} {getattr(key, '__name__', key)}": texts[1]
+    for room, table in TABLES.items()
+    for key, texts in table.items()
+}
+JAPANESE |= {f"rules in Japanese {key}": text for key, text in tracing.JAPANESE.items()}
+
+
+def gaps(text):
+    """The gaps of a phrase, as the indices of the parts that fill them."""
+    fields = [(name, spec) for _, name, spec, _ in Formatter().parse(text) if name is not None]
+    return {(name or str(i), spec) for i, (name, spec) in enumerate(fields)}
+
+
+@pytest.mark.parametrize("room", TABLES)
+def test_both_languages_say_the_same_with_the_same_parts(room):
+    for key, texts in TABLES[room].items():
+        assert len(texts) == len(LANGUAGES) and all(texts), key
+        assert gaps(texts[0]) == gaps(texts[1]), key
+        assert not re.search("[ぁ-んァ-ヶ一-龠]", texts[0]), key
+
+
+@pytest.mark.parametrize("key", JAPANESE)
+def test_japanese_counts_in_digits_and_uses_the_fields_terms(key):
+    assert not re.search("[一二三四五六七八九十](つ|個|回|次|階|本|歩)", JAPANESE[key])
+    assert not re.search("次の微分|随伴|についての勾配|に関する勾配|直列|惜しい", JAPANESE[key])
+
+
+def test_parts_stand_in_their_gaps():
+    assert phrase({"x": ("{} of {}", "{1} の {0}")}, "ja", "x", 1, 2) == "2 の 1"
+    with pytest.raises(ValueError, match='expected lang="en", lang="ja" or None'):
+        language("fr")

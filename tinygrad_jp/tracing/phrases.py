@@ -1,0 +1,163 @@
+"""The phrases of a trace, and every rule in a sentence, in English and in Japanese."""
+
+import operator
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_jp.core.errors import plain_name
+from tinygrad_jp.formatting import LANGUAGES, Phrases, phrase
+
+PHRASES: Phrases = {
+    "forward": ("Forward", "順伝播"),
+    "seed": ("Backward: start from the gradient of {0} with respect to itself, {1}", "逆伝播: {0} を {0} 自身で微分した値、{1} から始めます"),
+    "incoming": ("{}, gradient {}", "{}、伝わってきた勾配 {}"),
+    "to": ("to {}", "{} へ"),
+    "total": ("{}'s gradient", "{} の勾配"),
+    "value": (" = {}", " = {}"),
+    "summed": (", summed over the broadcast axes: {}", "、ブロードキャストした軸について合計すると {}"),
+    "its own rule": ("{} has a derivative of its own", "{} に定義された微分の規則を使います"),
+    "held": ("Note: another gradient is already stored in {}; backward() adds to it, so call cleargrad() first", "注意: {} にはすでに別の勾配が入っていて、backward() はそれに足し込みます。先に cleargrad() を呼んでください"),
+    "paths": ("The gradient reaches {} along {} path(s):", "{} の勾配は {} 本の経路を通って届きます:"),
+    "many paths": ("The gradient reaches {} along more than {} paths; the first ones are:", "{} の勾配は {} 本より多くの経路を通って届きます。最初のものを示します:"),
+    "through": ("through {} to {}: {}", "{} を通って {} へ: {}"),
+    "not here": ("explain: the value {} is not part of this computation", "explain: 値 {} はこの計算に含まれていません"),
+    "unknown": ("check: no Variable is called {}; the names are: {}", "check: {} という名前の変数はありません。使える名前: {}"),
+    "shape": ("expected a gradient of shape {}, got {}", "勾配の形状は {} のはずですが、{} でした"),
+    "equal": ("equal: yours {}, the engine's {}", "一致: あなたの値 {}、エンジンの値 {}"),
+    "close": ("close: yours {}, the engine's {}, largest difference {}", "ほぼ一致: あなたの値 {}、エンジンの値 {}、差の最大 {}"),
+    "different": ("different: yours {}, the engine's {}, largest difference {}", "不一致: あなたの値 {}、エンジンの値 {}、差の最大 {}"),
+    "numerical": ("; numerically {}", "、数値微分 {}"),
+    "parts": ("They first differ at {}, in the backward step of {}", "最初に食い違うのは {} で、{} の逆伝播のところです"),
+    "missing": ("Yours lacks the share that {} gets in the backward step of {}", "{} の勾配には、{} の逆伝播から届く分が足りません"),
+}  # fmt: skip
+
+say = partial(phrase, PHRASES)
+
+# The rules of common functions, as a teacher would say them.
+RULES: dict[Any, tuple[str, str]] = {
+    np.add: ("A sum passes the gradient on to both summands", "足し算は、勾配をそのまま両方へ渡します"),
+    np.subtract: ("A difference passes the gradient on, with its sign flipped for what is subtracted", "引き算は、勾配をそのまま、引く側へは符号を変えて渡します"),
+    np.multiply: ("A product gives each factor the gradient times the other factor", "掛け算は、勾配にもう一方の値を掛けて渡します"),
+    np.divide: ("A quotient gives the dividend the gradient times 1/b, and the divisor the gradient times −y/b", "割り算は、割られる側へ 1/b 倍、割る側へ −y/b 倍の勾配を渡します"),
+    np.power: ("A power gives its base the gradient times b·a^(b−1)", "べき乗は、底へ b·a^(b−1) 倍の勾配を渡します"),
+    np.negative: ("The gradient changes its sign", "勾配の符号が変わります"),
+    np.exp: ("The slope of eˣ is its value: the gradient times y", "eˣ の傾きは eˣ 自身です。勾配に y を掛けます"),
+    np.log: ("The slope of log x is 1/x", "log x の傾きは 1/x です"),
+    np.sqrt: ("The slope of √x is 1/(2√x)", "√x の傾きは 1/(2√x) です"),
+    np.sin: ("The slope of sin x is cos x", "sin x の傾きは cos x です"),
+    np.cos: ("The slope of cos x is −sin x", "cos x の傾きは −sin x です"),
+    np.tanh: ("The slope of tanh x is 1 − y²", "tanh x の傾きは 1 − y² です"),
+    np.absolute: ("The slope of |x| is the sign of x", "|x| の傾きは x の符号です"),
+    np.square: ("The slope of x² is 2x", "x² の傾きは 2x です"),
+    np.maximum: ("The larger gets the gradient", "大きいほうへ勾配を渡します"),
+    np.minimum: ("The smaller gets the gradient", "小さいほうへ勾配を渡します"),
+    np.sum: ("The sum changes as much as any of its elements: each gets the whole gradient", "どの要素も和を同じだけ動かします。勾配をすべての要素に配ります"),
+    np.mean: ("Each of n elements moves the mean by 1/n", "n 個の要素はそれぞれ平均を 1/n だけ動かします"),
+    np.matmul: ("A matrix product gives each factor the gradient times the other factor, transposed", "行列の積は、もう一方を転置したものを勾配に掛けて渡します"),
+    np.reshape: ("Only the shape changed: the gradient is reshaped back", "形状を変えただけなので、勾配を元の形状に戻します"),
+    np.transpose: ("The gradient is transposed back", "勾配の軸を元の並びに戻します"),
+    np.broadcast_to: ("The gradients of all copies add up", "複製された分の勾配を合計します"),
+    np.where: ("The gradient of each element goes to the side that was chosen", "選ばれたほうへ、要素ごとに勾配を渡します"),
+    operator.getitem: ("The selected elements get the gradient, the others zero", "取り出した要素へ勾配を渡し、ほかは 0 です"),
+    np.positive: ("The gradient passes unchanged", "勾配をそのまま渡します"),
+    np.reciprocal: ("The slope of 1/x is −y²", "1/x の傾きは −y² です"),
+    np.cbrt: ("The slope of ∛x is 1/(3y²)", "∛x の傾きは 1/(3y²) です"),
+    np.exp2: ("The slope of 2ˣ is y·log 2", "2ˣ の傾きは y·log 2 です"),
+    np.expm1: ("The slope of eˣ − 1 is eˣ, which is y + 1", "eˣ − 1 の傾きは eˣ、つまり y + 1 です"),
+    np.log2: ("The slope of log₂ x is 1/(x·log 2)", "log₂ x の傾きは 1/(x·log 2) です"),
+    np.log10: ("The slope of log₁₀ x is 1/(x·log 10)", "log₁₀ x の傾きは 1/(x·log 10) です"),
+    np.log1p: ("The slope of log(1 + x) is 1/(1 + x)", "log(1 + x) の傾きは 1/(1 + x) です"),
+    np.tan: ("The slope of tan x is 1 + y²", "tan x の傾きは 1 + y² です"),
+    np.arcsin: ("The slope of arcsin x is 1/√(1 − x²)", "arcsin x の傾きは 1/√(1 − x²) です"),
+    np.arccos: ("The slope of arccos x is −1/√(1 − x²)", "arccos x の傾きは −1/√(1 − x²) です"),
+    np.arctan: ("The slope of arctan x is 1/(1 + x²)", "arctan x の傾きは 1/(1 + x²) です"),
+    np.arctan2: ("The angle of the point (a, b): a gets the gradient times b/(a² + b²), and b the gradient times −a/(a² + b²)", "点 (a, b) の角度です。a へは b/(a² + b²) 倍、b へは −a/(a² + b²) 倍の勾配を渡します"),
+    np.hypot: ("The distance of the point (a, b): a gets the gradient times a/y, and b the gradient times b/y", "点 (a, b) までの距離です。a へは a/y 倍、b へは b/y 倍の勾配を渡します"),
+    np.sinh: ("The slope of sinh x is cosh x", "sinh x の傾きは cosh x です"),
+    np.cosh: ("The slope of cosh x is sinh x", "cosh x の傾きは sinh x です"),
+    np.arcsinh: ("The slope of arsinh x is 1/√(1 + x²)", "arsinh x の傾きは 1/√(1 + x²) です"),
+    np.arccosh: ("The slope of arcosh x is 1/√(x² − 1)", "arcosh x の傾きは 1/√(x² − 1) です"),
+    np.arctanh: ("The slope of artanh x is 1/(1 − x²)", "artanh x の傾きは 1/(1 − x²) です"),
+    np.logaddexp: ("Each gets the gradient times its share of eᵃ + eᵇ", "eᵃ + eᵇ に占める割合だけ、それぞれへ勾配を渡します"),
+    np.clip: ("Within the bounds x gets the gradient; beyond a bound, that bound gets it", "範囲内の要素へはそのまま、切り取られたところでは境界の値へ勾配を渡します"),
+    np.swapaxes: ("The axes of the gradient are swapped back", "勾配の軸を元の並びに戻します"),
+    np.moveaxis: ("The axes of the gradient move back", "勾配の軸を元の並びに戻します"),
+    np.flip: ("The elements of the gradient move back to their places", "勾配の要素を元の位置に戻します"),
+    np.tril: ("The elements that were kept get the gradient, the others zero", "残した要素へ勾配を渡し、ほかは 0 です"),
+    np.linalg.det: ("The slope of the determinant is y·(x⁻¹)ᵀ", "行列式の傾きは y·(x⁻¹)ᵀ です"),
+    np.remainder: ("A remainder passes the gradient on to the dividend, and −⌊a/b⌋ times the gradient to the divisor", "余りは、割られる側へ勾配をそのまま、割る側へ −⌊a/b⌋ 倍して渡します"),
+    np.vdot: ("An inner product gives each vector the gradient times the other vector", "内積は、勾配にもう一方のベクトルを掛けて渡します"),
+    np.outer: ("An outer product gives each vector the gradient, multiplied by the other vector and summed", "外積（直積）は、勾配にもう一方のベクトルを掛け、合計して渡します"),
+    np.tensordot: ("A sum of products gives each factor the gradient, contracted with the other factor", "積の和は、勾配をもう一方と縮約して渡します"),
+    np.diagonal: ("The gradient goes onto the diagonal, the rest is zero", "勾配を対角線の上に置き、ほかは 0 です"),
+    np.take_along_axis: ("The gradient goes back to the places that the elements were taken from", "勾配を、要素を取り出した元の位置へ戻します"),
+    np.sort: ("The gradient of each element goes back to the place it had before sorting", "それぞれの要素の勾配を、並べ替える前の位置へ戻します"),
+    np.linalg.solve: ("Solve the transposed system, with the gradient as its right-hand side", "勾配を右辺として、転置した連立方程式を解きます"),
+}  # fmt: skip
+RULES |= {np.fabs: RULES[np.absolute], np.roll: RULES[np.flip], np.triu: RULES[np.tril]}
+RULES |= dict.fromkeys((np.expand_dims, np.squeeze, np.ravel), RULES[np.reshape])
+RULES |= dict.fromkeys((np.repeat, np.tile), RULES[np.broadcast_to])
+RULES |= dict.fromkeys((np.dot, np.inner), RULES[np.tensordot])
+RULES |= {np.take: RULES[np.take_along_axis]}
+# The same for functions of the library, by name: their rooms are not for this one to import.
+NAMED: Phrases = {
+    "relu": ("ReLU lets the gradient pass where its output is positive", "ReLU は、出力が正のところだけ勾配を通します"),
+    "sigmoid": ("The slope of the sigmoid is y(1 − y)", "シグモイドの傾きは y(1 − y) です"),
+    "linear": ("An affine map: dx = gy·Wᵀ, dW = xᵀ·gy, db = gy summed over the batch", "全結合: dx = gy·Wᵀ、dW = xᵀ·gy、db は gy のバッチ方向の和です"),
+    "mean_squared_error": ("The slope of the mean of squares is 2(a − b)/n", "2乗の平均の傾きは 2(a − b)/n です"),
+    "softmax_cross_entropy": ("The output of softmax minus the one-hot target, divided by the number of rows", "softmax の出力から正解の one-hot ベクトルを引き、行数で割ったものです"),
+    "softmax": ("The gradient, minus its mean weighted by the probabilities, times the probabilities", "勾配から、確率で重み付けした平均を引き、確率を掛けたものです"),
+    "softmax_gradient": ("The second derivative of softmax", "softmax の2階微分です"),
+    "log_softmax": ("The gradient, minus its sum times the probabilities", "勾配から、その合計に確率を掛けたものを引きます"),
+    "normal": ("The slope of Φ(x), the factor of x in gelu", "GELU が x に掛ける Φ(x) の傾きです"),
+    "astype": ("Only the dtype changed: the gradient is cast back", "dtype を変えただけなので、勾配を元の dtype に戻します"),
+    "output": ("One of several outputs: the gradient goes to its place among them", "いくつかある出力の1つです。勾配をその場所へ渡します"),
+    "logabsdet": ("The slope of log |det x| is (x⁻¹)ᵀ", "log |det x| の傾きは (x⁻¹)ᵀ です"),
+    "conv2d": ("A convolution: x gets the transposed convolution of gy, W the correlation of x and gy, b the sum of gy", "畳み込み: x へは gy の転置畳み込み、W へは x と gy の相関、b へは gy の和を渡します"),
+    "deconv2d": ("A transposed convolution: x gets the convolution of the gradient", "転置畳み込み: x へは勾配の畳み込みを渡します"),
+    "correlate": ("A correlation is linear in both arguments: each gets the gradient convolved with the other", "相関はどちらについても線形です。勾配ともう一方を畳み込んで渡します"),
+    "im2col": ("A pixel gets the sum of what its copies get", "各画素へは、その複製すべての勾配を合計して渡します"),
+    "col2im": ("Each copy gets what its pixel gets", "それぞれの複製へ、元の画素の勾配を渡します"),
+    "pooling": ("The largest pixel of each window gets the gradient", "窓の中で最大の画素へ勾配を渡します"),
+    "award": ("Each window takes the gradient at its largest pixel", "それぞれの窓へ、最大の画素の位置の勾配を渡します"),
+}  # fmt: skip
+# The other rules, whose docstrings are the English sentences.
+JAPANESE: dict[str, str] = {
+    **dict.fromkeys(("max", "amax"), "最大の要素だけが値を決めます。いくつかあるときは等しく分けます"),
+    **dict.fromkeys(("min", "amin"), "最小の要素だけが値を決めます。いくつかあるときは等しく分けます"),
+    "cumsum": "ある要素は、その位置から先のすべての和に入っています",
+    "var": "平均からの偏差の2倍を、自由度で割ったものです。平均を通る分は打ち消し合います",
+    "std": "分散の場合の半分を、標準偏差で割ったものです。値がすべて等しいところでは 0 です",
+    "vector_norm": "符号を付けた (|x| / y)^(ord − 1) です。ord が 2 なら単位ベクトルです。要素がすべて 0 のところでは 0 です",
+    "cofactors": "行列式の2階微分です。もう一度微分するところでは、逆行列を使います",
+    "inv": "x·y = 1 から、dy = −y·dx·y です",
+    "einsum": "出力の勾配を、ほかのすべてのオペランドと縮約します",
+    "concatenate": "勾配をつなぎ目で切り分けます",
+    "stack": "勾配を、積み重ねる前のとおりに分けます",
+    "pad": "勾配から余白を切り落とします",
+    "scatter_add": "書き込んだ位置の勾配を取り出します",
+    "logsumexp": "softmax、つまり eˣ⁻ʸ です。x がすべて −∞ のところでは 0 です",
+    "layer_norm": "gy·gamma から、その平均と z に沿った成分を除き、標準偏差で割ったものです",
+    "normalized": "gy から、その平均と y に沿った成分を除き、標準偏差 √(分散 + eps) で割ったものです",
+    "attention_weights": "softmax を通って、積であるスコアへ届きます。マスクされたところの重みは 0 なので、勾配もありません",
+    "split_heads": "切り分けた部分とヘッドを、元のとおりに並べます",
+    "rnn": "最後のステップから最初へ向かいます。状態に届いた勾配は tanh の傾きを通り、U によって前の状態へ進みます",
+    "lstm": "最後のステップから最初へ向かいます。c と h に届いた勾配はゲートへ進み、ゲートを通って前のステップへ届きます",
+    "gru": "最後のステップから最初へ向かいます。状態に届いた勾配はゲートへ進み、ゲートを通って前の状態へ届きます",
+}
+
+
+def rule_in_words(func: Callable[..., Any], lang: str) -> str:
+    """The rule of a function of the library or of NumPy in a sentence; empty if only its docstring has it.
+
+    >>> rule_in_words(np.tanh, "ja")
+    'tanh x の傾きは 1 − y² です'
+    """
+    if str(getattr(func, "__module__", None) or "numpy").partition(".")[0] not in ("numpy", "_operator", "tinygrad_jp"):
+        return ""
+    name = plain_name(func)
+    sentence = RULES.get(func) or NAMED.get(name) or ("", JAPANESE.get(name, ""))
+    return sentence[LANGUAGES.index(lang)]
