@@ -71,7 +71,7 @@ class Sigmoid:
 
 @primitive
 def lesson_sigmoid(x):
-    """The same for the engine: only the two formulas are needed / 同じ層をエンジンで書くと、式二つで済みます。"""
+    """The same for the engine: only the two formulas are needed / 同じ層をエンジンで書くと、式2つで済みます。"""
     return 1 / (1 + np.exp(-x))
 
 
@@ -112,7 +112,7 @@ def step_by_engine(model, x, t, optimizer):
     model.cleargrads()
     loss.backward()
     optimizer.update()
-    return float(loss), [p.grad.data for p in model.params()]
+    return loss.item(), [p.grad.data for p in model.params()]
 
 
 def network(params, activation):

@@ -21,12 +21,12 @@ def accuracy(model, dataset):
     """The share of examples that the model gets right."""
     x, t = dataset[:]
     with no_grad(), test_mode():
-        return float(F.accuracy(model(x), t))
+        return F.accuracy(model(x), t).item()
 
 
-def train(model, train_set, test_set, epochs, batch_size, alpha=0.001, decay=1.0):
+def train(model, train_set, test_set, epochs, batch_size, lr=0.001, decay=1.0):
     """Train with Adam, whose rate shrinks by `decay` after each epoch; give the losses of all steps, and accuracies."""
-    optimizer = optimizers.Adam(alpha).setup(model)
+    optimizer = optimizers.Adam(lr).setup(model)
     loader = DataLoader(train_set, batch_size)
     losses, accuracies = [], []
     print("epoch    loss   train    test")
@@ -36,9 +36,9 @@ def train(model, train_set, test_set, epochs, batch_size, alpha=0.001, decay=1.0
             model.cleargrads()
             loss.backward()
             optimizer.update()
-            losses.append(float(loss))
+            losses.append(loss.item())
             bar.note = f"loss {loss:.4f}"
-        optimizer.alpha *= decay
+        optimizer.lr *= decay
         accuracies.append((accuracy(model, train_set), accuracy(model, test_set)))
         mean = np.mean(losses[-len(loader) :])
         print(f"{epoch:5}  {mean:.4f}  {accuracies[-1][0]:6.2%}  {accuracies[-1][1]:6.2%}", flush=True)

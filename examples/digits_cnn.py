@@ -14,7 +14,7 @@ from digits import arguments, train
 
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
-from tinygrad_jp import datasets, keep_freed_memory, models, no_grad, seed, test_mode
+from tinygrad_jp import datasets, models, no_grad, seed, test_mode
 
 
 def network():
@@ -77,12 +77,11 @@ def draw(model, test_set, accuracies, path):
 
 def main(argv=None):
     args = arguments("Train a convolutional network on 8x8 digits.", epochs=12).parse_args(argv)
-    keep_freed_memory()
     seed(0)
     images = datasets.Scale(16, flatten=False)
     train_set, test_set = datasets.Digits(train=True, transform=images), datasets.Digits(train=False, transform=images)
     model = network()
-    _, accuracies = train(model, train_set, test_set, args.epochs, batch_size=32, alpha=0.003, decay=0.8)
+    _, accuracies = train(model, train_set, test_set, args.epochs, batch_size=32, lr=0.003, decay=0.8)
     print(models.summary(model, test_set[:1][0]))
     draw(model, test_set, accuracies, args.out / "digits_cnn.png")
     return accuracies[-1]

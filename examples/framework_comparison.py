@@ -59,7 +59,7 @@ OPTIMIZERS = {
     "Adagrad": ("Adagrad", {}, "AdaGrad", {"lr": 0.01, "eps": 1e-10}),
     "Adam": (
         *("Adam", {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-9}),
-        *("Adam", {"alpha": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-9}),
+        *("Adam", {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-9}),
     ),
     "RMSprop": ("RMSprop", {}, "RMSprop", {"lr": 0.01, "rho": 0.99, "eps": 1e-8}),
 }

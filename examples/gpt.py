@@ -17,7 +17,7 @@ import matplotlib as mpl
 import numpy as np
 
 import tinygrad_jp.functions as F
-from tinygrad_jp import keep_freed_memory, models, no_grad, optimizers, progress, test_mode
+from tinygrad_jp import models, no_grad, optimizers, progress, test_mode
 from tinygrad_jp.core import toposort
 
 OUTPUT = Path(__file__).parent / "output"
@@ -47,7 +47,7 @@ def bits(model, ids):
     """How many bits the model needs for each character of `ids`: its loss, to the base of 2."""
     x, t = windows(ids, np.arange(0, len(ids) - CONTEXT, CONTEXT)[:100])
     with no_grad(), test_mode():
-        return float(F.softmax_cross_entropy(model(x), t)) / math.log(2)
+        return F.softmax_cross_entropy(model(x), t).item() / math.log(2)
 
 
 def train(model, text, steps, rng):
@@ -60,7 +60,7 @@ def train(model, text, steps, rng):
         model.cleargrads()
         loss.backward()
         optimizer.update()
-        losses.append(float(loss) / math.log(2))
+        losses.append(loss.item() / math.log(2))
         if step % max(1, steps // 10) == 0:
             tests[step] = bits(model, text.test)
             bar.note = f"{tests[step]:.2f} bits per character"
@@ -113,7 +113,6 @@ def main(argv=None):
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--out", type=Path, default=OUTPUT, help="where the picture goes (default: %(default)s)")
     args = parser.parse_args(argv)
-    keep_freed_memory()
     text = Text(args.text.read_text(encoding="utf-8") if args.text else "\n\n".join(topics.values())[:200_000])
     rng = np.random.default_rng(0)
     model = models.GPT(len(text.chars), context=CONTEXT, rng=rng)

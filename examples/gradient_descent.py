@@ -2,7 +2,7 @@
 
     python examples/gradient_descent.py --lang en
 
-勾配降下法を一行ずつ追います。まず放物線を下り、次に、谷が二つある曲線を下ります。
+勾配降下法を一行ずつ追います。まず放物線を下り、次に、谷が2つある曲線を下ります。
 傾きは手で微分せず、`backward()` が求めます。
 
     python examples/gradient_descent.py --lang ja
@@ -20,7 +20,7 @@ TEXTS = {
     "right": ("y = x⁴ + x³ − 2x² from x = 4: a local minimum", "y = x⁴ + x³ − 2x²、x = 4 から: 局所的な最小です"),
     "left": ("the same from x = −4: the global minimum", "同じ曲線を x = −4 から: 全体の最小です"),
     "rates": ("y = x² from x = 5: the learning rate", "y = x²、x = 5 から: 学習率による違い"),
-    "leaps": ("the second curve from x = 4: 0.02 leaps across", "二つ目の曲線、x = 4 から: 0.02 だと隣の谷へ"),
+    "leaps": ("the second curve from x = 4: 0.02 leaps across", "2つ目の曲線、x = 4 から: 0.02 だと隣の谷へ"),
     "rate": ("rate={:<4}  rows={:3}  x={:9.3f}  {}", "学習率={:<4}  行数={:3}  x={:9.3f}  {}"),
     "arrives": ("arrives", "たどり着きます"),
     "diverges": ("overshoots and diverges", "行き過ぎて発散します"),
@@ -50,15 +50,15 @@ def quartic(x):
 def descend(f, x, lr=0.01):
     """Step against the gradient until it is small / 傾きが小さくなるまで、傾きと逆の向きに進みます。"""
     x, path = Variable(x), []
-    while len(path) < 500 and abs(float(x)) < 100:
+    while len(path) < 500 and abs(x.item()) < 100:
         x.cleargrad()
         f(x).backward()
-        gradient = float(x.grad)
+        gradient = x.grad.item()
         if abs(gradient) < 0.1:
             break
         step = -lr * gradient
         x.data = x.data + step
-        path.append((gradient, step, float(x)))
+        path.append((gradient, step, x.item()))
     return path
 
 

@@ -19,7 +19,7 @@ def main(argv=None):
     train_set, test_set = datasets.MNIST(train=True), datasets.MNIST(train=False)
     train_set.data, train_set.label = train_set.data[: args.examples], train_set.label[: args.examples]
     model = models.MLP((100, 100, 10), activation=F.relu)
-    losses, accuracies = train(model, train_set, test_set, args.epochs, batch_size=100, alpha=0.002, decay=0.6)
+    losses, accuracies = train(model, train_set, test_set, args.epochs, batch_size=100, lr=0.002, decay=0.6)
     draw("mnist", model, train_set, losses, accuracies, args.out)
     return accuracies[-1]
 

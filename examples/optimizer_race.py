@@ -56,9 +56,9 @@ TEXTS = {
     "ravine": ("a ravine: x²/20 + 6y²", "谷: x²/20 + 6y²"),
     "saddle": ("a saddle: x² − y² + y⁴/4", "鞍点: x² − y² + y⁴/4"),
     "adam": (
-        "Adam's first ten steps on a slope g, divided by alpha: the paper's m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε) and\n"
+        "Adam's first ten steps on a slope g, divided by lr: the paper's m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε) and\n"
         "the lesson's m/(1 − β₁) / √(v/(1 − β₂) + ε)",
-        "傾き g の坂での Adam の最初の 10 歩（alpha で割った値）: 論文の m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε) と、\n"
+        "傾き g の坂での Adam の最初の 10 歩（lr で割った値）: 論文の m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε) と、\n"
         "レッスンの m/(1 − β₁) / √(v/(1 − β₂) + ε)",
     ),
     "columns": (
@@ -75,7 +75,7 @@ TEXTS = {
     "loss": ("loss", "損失"),
     "accuracy": ("accuracy on the training set", "訓練データの正解率"),
     "step": ("step", "ステップ"),
-    "first": ("Adam's first ten steps / alpha", "Adam の最初の 10 歩 / alpha"),
+    "first": ("Adam's first ten steps / lr", "Adam の最初の 10 歩 / lr"),
     "paper": ("paper, g = {:g}", "論文、g = {:g}"),
     "ours": ("lesson, g = {:g}", "レッスン、g = {:g}"),
     "moving": ("animation: {}", "動画: {}"),
@@ -121,7 +121,7 @@ def make(kind, rate):
     if hasattr(optimizer, "eps"):
         optimizer.eps = 1e-7
     if kind is not optimizers.AdaDelta:
-        setattr(optimizer, optimizer.rate_name, rate)
+        optimizer.lr = rate
     return optimizer
 
 
@@ -135,7 +135,7 @@ def race(kind, init, x, t, steps):
         model.cleargrads()
         loss.backward()
         optimizer.update()
-        history.append((float(loss), float(F.accuracy(y, t))))
+        history.append((loss.item(), F.accuracy(y, t).item()))
         bar.note = f"{history[-1][1]:.2%}"
     return model, np.array(history)
 
@@ -147,7 +147,7 @@ def walk(f, start, optimizer, steps):
         point.cleargrads()
         f(point.x, point.y).backward()
         optimizer.update()
-        path.append((float(point.x), float(point.y)))
+        path.append((point.x.item(), point.y.item()))
     return np.array(path)
 
 
@@ -225,7 +225,7 @@ def main(argv=None):
     for kind in args.optimizers or several(",".join(SIX)):
         model, history = race(kind, args.init, x, t, args.steps)
         with no_grad():
-            tested = float(F.accuracy(model(test[0]), test[1]))
+            tested = F.accuracy(model(test[0]), test[1]).item()
         found["race"][kind.__name__] = history, tested
         print(say("row", kind.__name__, *history[-1], tested), flush=True)
     order = sorted(found["race"], key=lambda name: found["race"][name][0][-1, 1])

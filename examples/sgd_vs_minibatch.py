@@ -143,11 +143,11 @@ GRADIENTS = {
 
 
 def train(model, batches, beside, key="right"):
-    """Two losses before each step: of the batch, and what `beside` finds / 各ステップの前の、二つの損失"""
+    """Two losses before each step: of the batch, and what `beside` finds / 各ステップの前の、2つの損失"""
     sgd, losses, old = optimizers.SGD(lr=0.07).setup(model), [], None
     for x, t in batches:
         old = old or (x[-1:], t[-1:], model(x[-1:]).data - t[-1:])
-        losses.append([float(loss(model, x, t)), float(beside(x, t))])
+        losses.append([loss(model, x, t).item(), beside(x, t).item()])
         if losses[-1][0] > 1e6:
             break
         model.cleargrads()
@@ -176,7 +176,7 @@ def differences(model, x, t, h=1e-6):
         for i, value in np.ndenumerate(p.data.copy()):
             ends = []
             for p.data[i] in (value + h, value - h, value):
-                ends.append(float(loss(model, x, t)))
+                ends.append(loss(model, x, t).item())
             found.append((ends[0] - ends[1]) / (2 * h))
     return np.array(found)
 

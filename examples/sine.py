@@ -43,7 +43,7 @@ def train(model, name, epochs):
             loss.backward()
             loss.unchain_backward()  # The state is kept, but not how it came about.
             optimizer.update()
-            parts.append(float(loss))
+            parts.append(loss.item())
         losses.append(np.mean(parts))
         bar.note = f"loss {losses[-1]:.5f}"
     return losses

@@ -34,7 +34,7 @@ def train(model, train_set, rate, epochs, name):
             model.cleargrads()
             loss.backward()
             optimizer.update()
-            total += float(loss) * len(x)
+            total += loss.item() * len(x)
         losses.append(total / len(train_set))
         bar.note = f"loss {losses[-1]:.4f}"
     return losses

@@ -50,7 +50,7 @@ class VAE(Model):
 def evaluate(model, dataset, rng):
     """The parts of the loss on all of a data set."""
     with no_grad():
-        return np.array([float(part) for part in model(dataset[:][0], rng)])
+        return np.array([part.item() for part in model(dataset[:][0], rng)])
 
 
 def train(model, train_set, test_set, epochs, batch_size, rng):

@@ -16,9 +16,9 @@ How it is measured: all peers run in one process and in turns, in an order shuff
 machine does hits them alike. In its turn a peer starts from the same weights, takes two steps untimed, then as many as
 fill 5 ms. Every peer may use as many threads as NumPy's BLAS, and its turn waits until those of the last have gone to
 sleep. On a machine that is busy, set OMP_NUM_THREADS=1: two threads lose most of their time waiting for each other.
-The garbage collector stays as Python sets it, and the C library keeps freed memory, for all alike, as after
-`tinygrad_jp.keep_freed_memory()`. Before anything is timed, the losses and gradients of three steps are compared; where
-a peer's differ from those by hand by more than 1e-7 of the largest (in float64), nothing is timed.
+The garbage collector stays as Python sets it. The C library keeps freed memory, for all alike, since tinygrad_jp has
+been imported: see `tinygrad_jp.keep_freed_memory`. Before anything is timed, the losses and gradients of three steps
+are compared; where a peer's differ from those by hand by more than 1e-7 of the largest (in float64), nothing is timed.
 
 A new work is an entry in `works.WORKS`, and one small function for each peer that can do it.
 """

@@ -15,7 +15,6 @@ from tests.benchmarks.curves import draw
 from tests.benchmarks.peers import PEERS, load
 from tests.benchmarks.timing import SETTINGS, medians, memory, threads
 from tests.benchmarks.works import WORKS, differences
-from tinygrad_jp import keep_freed_memory
 
 OURS = "tinygrad_jp"
 
@@ -80,7 +79,6 @@ def main():
         print(*(f"{name:12}{work.about}" for name, work in WORKS.items()), "", sep="\n")
         print(*(named(peer) if peer in peers else f"{peer}: not installed" for peer in PEERS), sep="\n")
         return
-    keep_freed_memory()
     if args.curves:
         print("drawn:", draw(args.curves, {peer: peers[peer] for peer in ("hand", "torch", OURS) if peer in peers}))
         return
