@@ -98,7 +98,7 @@ def propagate(
             observer.entered(f, gy)
         pullbacks, y, args, settings = rules(f.func, CUSTOM_RULE), f.y, f._args, f.kwargs
         if create_graph:
-            y, args = f.whole(), f.inputs
+            gy, y, args = f.constant(gy), f.whole(), f.inputs
         if type(pullbacks) is Joint:
             gy, args = f.joint_pullback(gy, y, args), ()
         binary = args is None  # See Function: an operator, whose rules take two arguments and no settings.

@@ -103,14 +103,14 @@ class Variable(Operators):
         before = ENABLE_BACKPROP.set(create_graph)
         try:
             order, grads = run_backward(self, create_graph, _observer(), retain_grad)
-            found = [x for x in grads if isinstance(x, Variable)]
             if retain_grad:
+                leaves = [x for x in grads if isinstance(x, Variable)]
                 between = [*([self] if self.grad is None else []), *(x for f in order for x in f.variables)]
-                found += dict.fromkeys(x for x in between if x.creator is not None)
+                grads = {x: grads.get(key_of(x)) for x in [*leaves, *(x for x in between if x.creator is not None)]}
             # No two gradients may share memory: the rule of + passes gy itself to both of its arguments.
             taken = {id(self._grad._array)} if isinstance(self._grad, Variable) else set()
-            for x in found:
-                x._accumulate_grad(grads.get(key_of(x)), taken)
+            for x, g in grads.items():
+                x._accumulate_grad(g, taken)
         finally:
             ENABLE_BACKPROP.reset(before)
 
@@ -179,8 +179,9 @@ class Variable(Operators):
         f = _new(Function)  # Written out, since its constructor and that of Variable would take a third of the time.
         f.func = func
         f._args = args
-        f.a = a
-        f.b = b
+        if args is None:
+            f.a = a
+            f.b = b
         f.kwargs = settings
         f.xs = xs
         f.y = y
@@ -330,6 +331,11 @@ class Function:
         """`y` as a Variable, with all outputs in one where there are several."""
         return _variable(self.y, self)
 
+    @staticmethod
+    def constant(gy: Any) -> Any:
+        """A gradient that is a plain array, as a Variable, which rules get where a pass is recorded."""
+        return gy if isinstance(gy, Variable | Outputs) else _variable(gy, None, _DETACHED)
+
     # An operation of the user's own
 
     def __call__(self, *inputs: ArrayLike) -> Any:
@@ -361,7 +367,7 @@ class Function:
             return self.pullbacks.rule(gy, y, *args, **self.kwargs)
         several = zip(gy, self.y, strict=True) if isinstance(gy, Outputs) else [(gy, self.y)]
         gys = [np.zeros_like(y) if gy is None else gy for gy, y in several]
-        gxs = self.backward(*[gy if isinstance(gy, Variable) else _variable(gy, None, _DETACHED) for gy in gys])
+        gxs = self.backward(*map(self.constant, gys))
         if gxs is None:
             raise TypeError(f"{self.name}.backward: expected a gradient, got None; return it, zeros if there is none")
         gxs = gxs if isinstance(gxs, tuple) else (gxs,)
@@ -432,8 +438,9 @@ def apply_inplace(func: Any, x: Variable) -> Variable:
     alone. The memory of x is released: from now on x reads NaN, and takes no memory.
     """
     data, f = x._array, x.creator
-    unused = f is not None and f.func in OUTPUT_UNUSED and f.y is data
-    if f is None or not unused or data.nbytes < LARGE or not _recording() or _observer() is not None:
+    if data.nbytes < LARGE or f is None or f.func not in OUTPUT_UNUSED or f.y is not data:
+        return apply(func, x)
+    if not _recording() or _observer() is not None:
         return apply(func, x)
     x._array = f.y = released(data)
     return Variable.record(func, (x._array,), NO_SETTINGS, (x,), func(data, data))

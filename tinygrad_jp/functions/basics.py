@@ -4,7 +4,7 @@ import math
 
 from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Axis, Shape, Variable, apply, arrays, as_variable
 from tinygrad_jp.core.table import OUTPUT_UNUSED
-from tinygrad_jp.functions.precision import upcast
+from tinygrad_jp.functions.precision import DOUBLE, SINGLE, upcast
 from tinygrad_jp.functions.stable import sum_rows
 from tinygrad_jp.kinds import DTypeLike, Index, np
 
@@ -216,7 +216,6 @@ def matmul(x: ArrayLike, W: ArrayLike) -> Variable:
     return apply(np.matmul, x, W)
 
 
-@upcast("x", "W", "b")
 def linear(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> Variable:
     """The affine map of a fully connected layer.
 
@@ -225,13 +224,21 @@ def linear(x: ArrayLike, W: ArrayLike, b: ArrayLike | None = None) -> Variable:
     >>> linear([[1.0, 2.0]], [[1.0, 0.0], [0.0, 3.0]], [0.5, 0.5])
     variable([[1.5 6.5]])
     """
-    if getattr(x, "ndim", 0) == 2:
+    if getattr(x, "ndim", 0) == 2 and ((dtype := x.dtype) is SINGLE or dtype is DOUBLE):  # type: ignore[union-attr]
         return apply(_linear, x, W, b)
+    return _linear_of_any(x, W, b)
+
+
+@upcast("x", "W", "b")
+def _linear_of_any(x: ArrayLike, W: ArrayLike, b: ArrayLike | None) -> Variable:
+    """`linear` of examples of any shape and dtype."""
     shape = np.shape(x)
     if not shape:
         raise ValueError("linear: expected x of shape (..., I), got one number; give an array of one element")
     if np.ndim(b) > 1:
         return linear(x, W) + b
+    if len(shape) == 2:
+        return apply(_linear, x, W, b)
     rows = apply(_linear, np.reshape(x, (math.prod(shape[:-1]), shape[-1])), W, b)  # BLAS multiplies matrices only.
     return rows.reshape(*shape[:-1], rows.shape[-1])
 
@@ -248,9 +255,9 @@ def _linear(x: Array, W: Array, b: Array | None) -> Array:
     return y
 
 
-# `np.dot` and no method of gy or x: either of them may be an array while the other factor is a Variable.
+# `np.dot` and no method of x, which may be an array while gy is a Variable.
 PULLBACKS[_linear] = (
-    lambda gy, y, x, W, b: np.dot(gy, W.T),
+    lambda gy, y, x, W, b: gy.dot(W.T),
     lambda gy, y, x, W, b: np.dot(x.T, gy),
     lambda gy, y, x, W, b: sum_rows(gy) if b.shape == gy.shape[1:] else arrays.sum_to(gy, b.shape),
 )

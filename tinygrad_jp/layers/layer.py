@@ -19,6 +19,9 @@ class Buffer(Parameter):
     __slots__ = ()
 
 
+_NOWHERE: tuple[Any, Any, Any] = (None, None, None)
+
+
 class Layer:
     """A function that holds Parameters, and other Layers that hold theirs.
 
@@ -45,21 +48,18 @@ class Layer:
     dtype('float32')
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_cache", "_place")
+    __slots__ = ("__dict__", "__weakref__", "_cache", "_first")
 
     # The kinds of data that a call converts. In a layer of your own, integers may be indices or labels: they stay.
     _converts = FLOATS
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         start = next_sequence()
-        if self._converts and (dtype := self._dtype()) is not None:
-            for x in inputs:
-                if getattr(x, "dtype", None) is not dtype:
-                    inputs, options = self._convert(inputs, options, dtype)
-                    break
-            else:
-                if options:
-                    inputs, options = self._convert(inputs, options, dtype)
+        if self._converts:
+            dtype = self._dtype()
+            # Nearly always there is one argument, and it fits.
+            if options or len(inputs) != 1 or getattr(inputs[0], "dtype", None) is not dtype:
+                inputs, options = self._convert(inputs, options, dtype)
         y = self.forward(*inputs, **options)
         for output in (y,) if isinstance(y, Variable) else _variables(y):
             # Pictures need this: all that was recorded since `start` was recorded inside this layer.
@@ -122,19 +122,26 @@ class Layer:
 
     def _dtype(self) -> Any:
         """The dtype that this layer computes in, that of its first Parameter; None if it has no Parameter."""
-        version, holder, key = getattr(self, "_place", (None, None, None))
-        if version != _version[0]:
-            version = _version[0]
-            places = ((holder, path[-1]) for path, holder, p in _walk(self) if _kinds[type(p)] is Parameter)
-            holder, key = next(places, (None, None))
-            object.__setattr__(self, "_place", (None if isinstance(holder, list) else version, holder, key))
+        version, holder, key = getattr(self, "_first", _NOWHERE)
+        if version == _version[0]:
+            data = holder[key].data
+            return _planned_dtype(holder) if data is None else data.dtype
+        return self._find_dtype()
+
+    def _find_dtype(self) -> Any:
+        """The same, looked for. The place is remembered, unless it is in a list, whose changes go unnoticed."""
+        places = ((holder, path[-1]) for path, holder, p in _walk(self) if _kinds[type(p)] is Parameter)
+        holder, key = next(places, (None, None))
         if holder is None:
             return None
+        object.__setattr__(self, "_first", (None if isinstance(holder, list) else _version[0], holder, key))
         data = holder[key].data
         return _planned_dtype(holder) if data is None else data.dtype
 
     def _convert(self, inputs: tuple[Any, ...], options: dict[str, Any], dtype: Any) -> tuple[Any, dict[str, Any]]:
         """The arguments of `forward` in `dtype`. If the layers within differ, this is left to them."""
+        if dtype is None or (not options and all(getattr(x, "dtype", None) is dtype for x in inputs)):
+            return inputs, options
         kinds = self._converts
         if kinds != NUMBERS and any(p.data is not None and p.data.dtype != dtype for p in self._learned()):
             return inputs, options

@@ -117,33 +117,34 @@ class Optimizer:
             hook(params)
             params = [p for p in params if p.grad is not None]
         self._fill_buckets(params)
-        # Written directly, since the check in `__setattr__` is for users, and takes a fifth of a small update.
-        attributes, t = vars(self), self.t + 1
-        if hasattr(self, "lr"):
-            attributes["rate"] = self._rate(t)
+        # Written past the check in `__setattr__`, which is for users and takes a fifth of a small update.
+        write, t = object.__setattr__, self.t + 1
+        lr = getattr(self, "lr", 0.0)  # An optimizer of one's own may have none.
+        write(self, "rate", lr if type(lr) is float else self._rate(lr, t))
         one_by_one = self._steps_one_by_one()
         try:
             for bucket in self._buckets:
-                attributes["t"] = bucket.t = bucket.t + 1
+                bucket.t += 1
+                write(self, "t", bucket.t)
                 if one_by_one:
                     self.update_one(bucket.params[0])
                 else:
                     bucket.apply(self.step)
         finally:
-            attributes["t"] = t
+            write(self, "t", t)
 
     def _params_with_gradients(self) -> list[Parameter]:
         name = type(self).__name__
         if self.target is None:
             raise RuntimeError(f"{name}: no model to update; call setup(model) first")
-        params = [p for p in self.target.params() if p.grad is not None]
+        params = [p for p in self.target.params() if p._grad is not None]
         if not params:
             raise RuntimeError(f"{name}: no parameter has a gradient; call loss.backward() first")
         return params
 
-    def _rate(self, t: int) -> float:
-        """The learning rate of update t."""
-        rate = float(self.lr(t) if callable(self.lr) else self.lr)
+    def _rate(self, lr: Rate, t: int) -> float:
+        """The learning rate of update t. A number was checked when it was set."""
+        rate = float(lr(t) if callable(lr) else lr)
         if not 0 <= rate < math.inf:
             raise ValueError(
                 f"{type(self).__name__}: expected lr of at least 0 and below inf, got {rate} at update {t}"
@@ -164,7 +165,7 @@ class Optimizer:
 
     def _fill_buckets(self, params: list[Parameter]) -> None:
         """Make new buckets, unless the last update was of the same arrays."""
-        arrays = [*params, *(p.data for p in params)]
+        arrays = [*params, *(p._array for p in params)]
         if len(arrays) == len(self._filled) and all(map(is_, arrays, self._filled)):
             return
         self._check_floats(params)
@@ -173,7 +174,7 @@ class Optimizer:
             self._restart_if_new(p)
         groups = [[p] for p in params] if self._steps_one_by_one() else group(params, self._steps)
         self._buckets = [self._make_bucket(params) for params in groups]
-        self._filled = [*params, *(p.data for p in params)]
+        self._filled = [*params, *(p._array for p in params)]
 
     def _steps_one_by_one(self) -> bool:
         """Whether the optimizer has its own `update_one`, so that parameters cannot share a bucket."""
