@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).parents[2] / "examples"
 needs_mnist = pytest.mark.skipif("TINYGRAD_JP_DATA" not in os.environ, reason="TINYGRAD_JP_DATA names no directory")
 

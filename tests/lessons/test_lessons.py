@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_jp import PULLBACKS, Optimizer, optimizers
+from tinygrad_jp import Optimizer, optimizers
 
 mpl = pytest.importorskip("matplotlib")
 pytest.importorskip("matplotlib.font_manager")  # Its first import may take long, and say so on stderr.
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-both = pytest.mark.parametrize("lang", ["en", "ja"])
+LANGUAGES = ("en", "ja")
 
 
 @pytest.fixture
 def load(monkeypatch):
-    """Import a file of examples/ afresh; what it changes is undone after the test."""
+    """Import a file of examples/ afresh."""
     monkeypatch.syspath_prepend(ROOT / "examples")
-    rules = set(PULLBACKS)
 
     def load(name):
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -30,24 +30,43 @@ def load(monkeypatch):
 
     with mpl.rc_context():
         yield load
-    for func in set(PULLBACKS) - rules:
-        del PULLBACKS[func]
 
 
 @pytest.fixture
-def run(load, capsys, tmp_path):
-    """Run an example: what it returns, the lines it prints, and where its pictures are."""
+def run(load, monkeypatch, capsys, tmp_path):
+    """Run a lesson once, for both languages.
+
+    Returns what it returns, the lines it prints in each language, and where its pictures are. It draws in Japanese, and
+    prints a mark for each text, in the place of which both languages are put.
+    """
+    lessons, said = load("lessons"), []
+    texts = lessons.texts
+
+    def both(table, key, values):
+        said.append({lang: text.format(*values) for lang, text in zip(LANGUAGES, table[key], strict=True)})
+        return f"⟦{len(said) - 1}⟧"
+
+    def marked(table, lang):
+        _, label = texts(table, lang)
+        return (
+            lambda key, *values: both(table, key, values),
+            lambda key, *values: both(table, key, values) and label(key, *values),
+        )
 
     def run(name, *args):
-        found = load(Path(name).stem).main([*map(str, args), "--out", str(tmp_path / "new" / "pictures")])
+        monkeypatch.setattr(lessons, "texts", marked)
+        out = tmp_path / "new" / "pictures"
+        found = load(Path(name).stem).main([*map(str, args), "--lang", "ja", "--out", str(out)])
         printed = capsys.readouterr()
-        assert all(re.search(r"\d/[\d,]+ +\d+%  ", line) for line in printed.err.splitlines())  # Bars of progress.
-        # Where no Japanese font is installed, a line says so: it has a test of its own.
-        lines = [line for line in printed.out.splitlines() if not line.startswith("日本語フォント")]
-        for line in lines:
-            if line.startswith(("picture: ", "図: ")):
-                assert Path(line.split(": ")[1]).stat().st_size > 20_000
-        return found, lines, tmp_path / "new" / "pictures"
+        assert all(re.search(r"%\|#*\d* *\| \d+/\d+ \[", bar) for bar in printed.err.splitlines())  # Of progress.
+        for picture in re.findall("^図: (.+)$", printed.out, re.M):
+            assert Path(picture).stat().st_size > 20_000
+        lines = {}
+        for lang in LANGUAGES:
+            text = re.sub(r"⟦(\d+)⟧", lambda m, lang=lang: said[int(m[1])][lang], printed.out)
+            # Where no Japanese font is installed, a line says so: it has a test of its own.
+            lines[lang] = [line for line in text.splitlines() if not line.startswith("日本語フォント")]
+        return found, lines, out
 
     return run
 
@@ -60,16 +79,15 @@ ROWS = [
 ]
 
 
-@both
-def test_gradient_descent(run, lang):
-    found, lines, out = run("gradient_descent.py", "--lang", lang)
+def test_gradient_descent(run):
+    found, lines, out = run("gradient_descent.py")
     assert [path.name for path in out.iterdir()] == ["gradient_descent.png"]
-    row = {"en": "{:04}: gradient={}  step={}  x={}", "ja": "{:04}: 傾き={}  移動量={}  x={}"}[lang]
-    at = 0
-    for key, n, first, last in ROWS:
-        at = lines.index(row.format(0, *first), at)
-        assert lines[at + n - 1] == row.format(n - 1, *last)
-        assert len(found[key]) == n and lines[at + n] == ""
+    for lang, row in {"en": "{:04}: gradient={}  step={}  x={}", "ja": "{:04}: 傾き={}  移動量={}  x={}"}.items():
+        at = 0
+        for key, n, first, last in ROWS:
+            at = lines[lang].index(row.format(0, *first), at)
+            assert lines[lang][at + n - 1] == row.format(n - 1, *last)
+            assert len(found[key]) == n and lines[lang][at + n] == ""
     np.testing.assert_allclose([x for _, _, x in found["square"]], 5 * 0.98 ** np.arange(1, 229))
     assert [len(path) for path in found["rates"].values()] == [228, 21, 1, 21, 500, 17]
     assert [round(path[-1][2], 3) for path in found["leaps"].values()] == [0.708, -1.45, 113.658]
@@ -79,11 +97,11 @@ def test_gradient_descent(run, lang):
     assert found["hill"][-1][2] == pytest.approx(maximum, abs=1e-9)
 
 
-@both
-def test_numerical_gradient(run, lang):
-    found, lines, out = run("numerical_gradient.py", "--lang", lang, "--largest", 16)
+def test_numerical_gradient(run):
+    found, lines, out = run("numerical_gradient.py", "--largest", 16)
     assert [path.name for path in out.iterdir()] == ["numerical_gradient.png"]
-    assert lines[1] == {"en": "central difference", "ja": "数値微分（中心差分）"}[lang] + " 300.00000000939053"
+    for lang, name in {"en": "central difference", "ja": "数値微分（中心差分）"}.items():
+        assert lines[lang][1] == name + " 300.00000000939053"
     assert (found["exact"], found["third"]) == (300, 6)
     errors = found["errors"]
     assert [errors[h] for h in (1e-1, 1e-2, 1e-3)] == pytest.approx([1e-2, 1e-4, 1e-6], rel=1e-3)  # h²·6/6
@@ -103,20 +121,18 @@ def test_both_gradients_agree(load):
     np.testing.assert_allclose(example.by_differences(example.wave, x), exact, rtol=1e-7, atol=1e-9)
 
 
-@both
-def test_backprop_by_hand(run, lang):
-    found, lines, out = run("backprop_by_hand.py", "--lang", lang, "--steps", 200)
+def test_backprop_by_hand(run):
+    found, lines, out = run("backprop_by_hand.py", "--steps", 200)
     assert {path.name for path in out.iterdir()} == {"backprop_by_hand.png", "backprop_by_hand_graph.svg"}
     assert "W" in (out / "backprop_by_hand_graph.svg").read_text(encoding="utf-8")
-    row = {"en": "    0 by hand=4.739338574017", "ja": "    0 手書き=4.739338574017"}[lang]
-    assert sum(line.startswith(row) for line in lines) == 1
+    for lang, row in {"en": "    0 by hand=4.739338574017", "ja": "    0 手書き=4.739338574017"}.items():
+        assert sum(line.startswith(row) for line in lines[lang]) == 1
     for name, by_hand, by_engine in found["alone"] + found["network"]:
         np.testing.assert_allclose(by_engine, by_hand, rtol=1e-12, err_msg=name)
         if name in ("Dense out", "Dense dx", "Dense dW", "lesson out", "lesson dx"):
             np.testing.assert_array_equal(by_engine, by_hand, err_msg=name)
-            assert any(
-                line.startswith(name) and line.endswith(f"{by_hand.size}/{by_hand.size}     0") for line in lines
-            )
+            same = [line for line in lines["en"] if line.startswith(name)]
+            assert any(line.endswith(f"{by_hand.size}/{by_hand.size}     0") for line in same)
     assert len(found["alone"] + found["network"]) == 12
     np.testing.assert_allclose(found["engine"], found["hand"], rtol=1e-9)
     assert max(found["apart"]) < 1e-12
@@ -135,9 +151,8 @@ WRONG = {
 }
 
 
-@both
-def test_sgd_vs_minibatch(run, lang):
-    found, lines, out = run("sgd_vs_minibatch.py", "--lang", lang, "--steps", 100)
+def test_sgd_vs_minibatch(run):
+    found, lines, out = run("sgd_vs_minibatch.py", "--steps", 100)
     assert [path.name for path in out.iterdir()] == ["sgd_vs_minibatch.png"]
     assert [losses.shape for losses in found["ways"].values()] == [(500, 2), (50, 2), (50, 2)]
     assert [losses[0, 1] for losses in found["ways"].values()] == pytest.approx([44.104] * 3, rel=1e-4)
@@ -155,7 +170,8 @@ def test_sgd_vs_minibatch(run, lang):
     assert (
         ends["output"] > 1e6 and [len(losses) for losses in found["training"].values()] == [100] * 3 + [9] + [100] * 3
     )
-    assert sum("2.3e+00  -0.5133  2.3e+00    7.026    100   3.6e+00" in line for line in lines) == 1
+    for lang in LANGUAGES:
+        assert sum("2.3e+00  -0.5133  2.3e+00    7.026    100   3.6e+00" in line for line in lines[lang]) == 1
 
 
 # An optimizer → the first step with f < 0.01 in the ravine, and with |y| > 1 off the saddle; never is "-".
@@ -183,9 +199,8 @@ RACE = {
 }
 
 
-@both
-def test_optimizer_race(run, lang):
-    found, lines, out = run("optimizer_race.py", "--lang", lang, "--data", "digits", "--steps", 30, "--frames", 3)
+def test_optimizer_race(run):
+    found, lines, out = run("optimizer_race.py", "--data", "digits", "--steps", 30, "--frames", 3)
     names = {"optimizer_race.png", "optimizer_adam.png", "optimizer_walks.png", "optimizer_walks.gif"}
     assert {path.name for path in out.iterdir()} == names
     assert (out / "optimizer_walks.gif").read_bytes()[:6] == b"GIF89a"
@@ -196,10 +211,11 @@ def test_optimizer_race(run, lang):
         assert tuple(history[-1]) == pytest.approx((loss, accuracy), abs=0.02), name
         assert tested == pytest.approx(accuracy, abs=0.08), name
     order = "SGD < MomentumSGD < AdaDelta < RMSprop < AdaGrad < Adam"
-    assert {"en": f"found:  {order}", "ja": f"結果:     {order}"}[lang] in lines
+    assert f"found:  {order}" in lines["en"] and f"結果:     {order}" in lines["ja"]
     assert found["ravine"].keys() == found["saddle"].keys() == STEPS.keys()
-    rows = [line.split() for line in lines if not line.endswith("%")]
-    assert {row[0]: tuple(row[1:3]) for row in rows if len(row) == 4 and row[0] in STEPS} == STEPS
+    for lang in LANGUAGES:
+        rows = [line.split() for line in lines[lang] if not line.endswith("%")]
+        assert {row[0]: tuple(row[1:3]) for row in rows if len(row) == 4 and row[0] in STEPS} == STEPS
     t = np.arange(1, 11)
     m, v = (1 - 0.9**t) / 0.1, (1 - 0.999**t) / 0.001
     for column, g in ((0, 1), (2, 1e-4)):
@@ -210,20 +226,21 @@ def test_optimizer_race(run, lang):
 def test_optimizers_may_be_chosen(run, load, monkeypatch):
     monkeypatch.setattr(mpl.animation.writers, "is_available", lambda name: name != "pillow")
     found, lines, out = run(
-        *("optimizer_race.py", "--lang", "en", "--data", "digits", "--steps", 2, "--frames", 1),
+        *("optimizer_race.py", "--data", "digits", "--steps", 2, "--frames", 1),
         *("--optimizers", "Ftrl, SGD", "--init", "normal"),
     )
     assert [*found["race"]] == [*found["ravine"]] == [*found["saddle"]] == ["Ftrl", "SGD"]
     assert "<img" in (out / "optimizer_walks.html").read_text(encoding="utf-8")
-    assert not any(line.startswith("lesson: ") for line in lines) and sum("forgets" in line for line in lines) == 1
+    assert not any(line.startswith("lesson: ") for line in lines["en"])
+    assert sum("forgets" in line for line in lines["en"]) == 1
     every = {kind for kind in vars(optimizers).values() if isinstance(kind, type) and issubclass(kind, Optimizer)}
     assert set(load("optimizer_race").several("all")) == every - {Optimizer}
 
 
 @pytest.mark.skipif("TINYGRAD_JP_DATA" not in os.environ, reason="TINYGRAD_JP_DATA names no directory")
 def test_optimizers_on_mnist(run):
-    found, lines, _ = run("optimizer_race.py", "--lang", "en", "--optimizers", "Adam", "--steps", 2, "--frames", 1)
-    assert lines[0] == "The race: 60,000 digits, 2 steps, weights: he"
+    found, lines, _ = run("optimizer_race.py", "--optimizers", "Adam", "--steps", 2, "--frames", 1)
+    assert lines["en"][0] == "The race: 60,000 digits, 2 steps, weights: he"
     assert tuple(found["race"]["Adam"][0][0]) == pytest.approx((2.386, 0.1365), abs=1e-3)
 
 
@@ -238,12 +255,11 @@ LOSSES = {
 }
 
 
-@both
-def test_framework_comparison(run, monkeypatch, lang):
+def test_framework_comparison(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)  # As if it were not installed.
-    found, lines, out = run("framework_comparison.py", "--lang", lang)
+    found, lines, out = run("framework_comparison.py")
     assert [path.name for path in out.iterdir()] == ["framework_comparison.png"]
-    assert found.keys() == {"engine"} and sum("pip install torch" in line for line in lines) == 1
+    assert found.keys() == {"engine"} and sum("pip install torch" in line for line in lines["en"]) == 1
     for name, losses in LOSSES.items():
         assert [found["engine"][name][epoch - 1] for epoch in (1, 2, 10, 20)] == pytest.approx(
             (1.809237, *losses), abs=1e-6
@@ -252,17 +268,17 @@ def test_framework_comparison(run, monkeypatch, lang):
         f"    {'    optimizer.zero_grad()':54}    model.cleargrads()",
         f"    {'RMSprop()':54}RMSprop(lr=0.01, rho=0.99, eps=1e-08)",
     )
-    assert {*words} < {*lines}
+    assert {*words} < {*lines["en"]}
 
 
 def test_framework_comparison_with_pytorch(run):
     pytest.importorskip("torch")
-    found, lines, _ = run("framework_comparison.py", "--lang", "en")
+    found, lines, _ = run("framework_comparison.py")
     assert found["engine"].keys() == found["pytorch"].keys() == LOSSES.keys()
     for name in LOSSES:
         np.testing.assert_allclose(found["engine"][name], found["pytorch"][name], rtol=0, atol=1e-12, err_msg=name)
     assert found["apart"] < 1e-12
-    assert sum(line.startswith("The largest difference from PyTorch: ") for line in lines) == 1
+    assert sum(line.startswith("The largest difference from PyTorch: ") for line in lines["en"]) == 1
 
 
 BAD = [

@@ -3,12 +3,11 @@
 import contextlib
 import io
 import re
+import textwrap
 import tokenize
 from pathlib import Path
 
 import pytest
-
-from tinygrad_jp import PULLBACKS
 
 ROOT = Path(__file__).parents[2]
 # A block of Python, and the block of text after it, if there is one: what it prints.
@@ -24,8 +23,6 @@ FACTS = re.compile(r"`[^`]+`|\]\([^)]*\)|<img.*(?=alt=)|\d+(?:[.,×-]\d+)+")
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_code_prints_what_the_readme_says(readme, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for func, pullbacks in PULLBACKS.items():
-        monkeypatch.setitem(PULLBACKS, func, pullbacks)  # what the README enters is taken back
     text = readme.read_text(encoding="utf-8")
     blocks = BLOCKS.findall(text)
     assert len(blocks) > 2
@@ -37,10 +34,33 @@ def test_code_prints_what_the_readme_says(readme, tmp_path, monkeypatch):
         assert printed.getvalue() == expected
 
 
-@pytest.mark.parametrize("readme", READMES + INDEXES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_type_checkers_see_the_readmes_code():
+    """In tests/typing/consumer.py, to which mypy and pyright are put by .ci/run."""
+    consumer = without_blank_lines((ROOT / "tests/typing/consumer.py").read_text(encoding="utf-8"))
+    for code, _ in BLOCKS.findall((ROOT / "README.md").read_text(encoding="utf-8")):
+        assert without_blank_lines(textwrap.indent(code, "    ")) in consumer
+
+
+def without_blank_lines(text):
+    return re.sub(r"\n\s*\n", "\n", text)
+
+
+@pytest.mark.parametrize(
+    "readme",
+    [*sorted(ROOT.glob("*.md")), ROOT / "tests/README.md", *INDEXES],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
 def test_links_lead_somewhere(readme):
     for target in re.findall(r"""(?:\]\(|src=")(?!https?:|#)([^)#"]+)""", readme.read_text(encoding="utf-8")):
         assert (readme.parent / target).exists(), target
+
+
+def test_the_citation_is_of_the_last_release():
+    version, date = re.search(
+        r"^## (\S+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M
+    ).groups()
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\ndate-released: {date}\n" in citation
 
 
 @pytest.mark.parametrize("index", INDEXES, ids=lambda path: path.name)

@@ -92,7 +92,7 @@ class Programs(RuleBasedStateMachine):
     def leaves_are_made(self, numbers):
         self.leaves = [Variable(x) for x in numbers]
         self.expected = [np.zeros(()) for _ in numbers]
-        return multiple(*((x, Dual.leaf(float(x), i, LEAVES)) for i, x in enumerate(self.leaves)))
+        return multiple(*((x, Dual.leaf(x.item(), i, LEAVES)) for i, x in enumerate(self.leaves)))
 
     @rule(target=values, x=values, name=st.sampled_from(sorted(UNARY)))
     def unary(self, x, name):
@@ -143,7 +143,7 @@ class Programs(RuleBasedStateMachine):
         self.clear()
         if gx is not None and gx.creator is not None:
             gx.backward()
-        rows = [0.0 if leaf.grad is None else float(leaf.grad) for leaf in self.leaves]
+        rows = [0.0 if leaf.grad is None else leaf.grad.item() for leaf in self.leaves]
         np.testing.assert_allclose(rows, dual.hessian[i], rtol=1e-6, atol=1e-6)
         for leaf, g in zip(self.leaves, kept, strict=True):
             leaf.grad = g
@@ -160,11 +160,11 @@ class Programs(RuleBasedStateMachine):
     @invariant()
     def gradients_are_those_of_the_dual_numbers(self):
         for leaf, g in zip(self.leaves, self.expected, strict=True):
-            found = 0.0 if leaf.grad is None else float(leaf.grad)
+            found = 0.0 if leaf.grad is None else leaf.grad.item()
             np.testing.assert_allclose(found, g, rtol=1e-7, atol=1e-7)
 
     def small(self, y, dual, otherwise):
-        np.testing.assert_allclose(float(y), dual.value, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(y.item(), dual.value, rtol=1e-9, atol=1e-9)
         largest = max(abs(dual.value), np.abs(dual.gradient).max(), np.abs(dual.hessian).max())
         self.between.append(y)
         return (y, dual) if largest < LARGE and abs(dual.value) < 20 else otherwise

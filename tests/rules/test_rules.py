@@ -1,13 +1,13 @@
-"""Every rule of the table of derivatives: its value, its gradient, and the gradient of that."""
+"""Every rule of the table of derivatives: its values, its conventions, and how its function may be called.
+
+That its derivatives are right, `test_numerical_gradients.py` says.
+"""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import tinygrad_jp.functions as F
-from tests.cases import CASES, ELSEWHERE, RULES, Case, spread
+from tests.cases import CASES, ELSEWHERE, RULES, Case
 from tinygrad_jp import Variable, gradient_check
 from tinygrad_jp.functions import convolution
 
@@ -25,45 +25,12 @@ def test_value(case: Case, rng):
 
 
 @by_case
-def test_derivatives_to_second_order(case: Case, rng):
-    assert gradient_check(case.f, *case.inputs(rng), order=2)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if len(case.shapes) > 1], ids=lambda case: case.name)
-def test_where_others_are_constants(case: Case, rng):
-    xs = case.inputs(rng)
-    for i, x in enumerate(xs):
-        before, after = xs[:i], xs[i + 1 :]
-        assert gradient_check(lambda x, before=before, after=after: case.f(*before, x, *after), x, order=2)
-
-
-@by_case
 def test_float32_stays_float32(case: Case, rng):
     xs = [Variable(x) for x in case.inputs(rng, np.float32)]
     y = case.f(*xs)
     assert y.dtype == (np.float64 if case.name in ("astype", "x ** whole numbers") else np.float32)
     y.backward()
-    for x in xs:
-        assert x.grad.dtype == np.float32
-        assert x.grad.shape == x.shape
-    assert gradient_check(case.f, *case.inputs(rng, np.float32))
-
-
-@by_case
-def test_inputs_may_lie_in_memory_as_they_like(case: Case, rng):
-    def gradients(arrange):
-        xs = [Variable(arrange(x)) for x in case.inputs(np.random.default_rng(0))]
-        case.f(*xs).backward()
-        return [x.grad.data for x in xs]
-
-    def read_only(x):
-        x.flags.writeable = False
-        return x
-
-    usual = gradients(np.copy)
-    for arrange in (lambda x: np.asarray(x, order="F"), lambda x: np.flip(np.flip(x).copy()), read_only):
-        for a, b in zip(usual, gradients(arrange), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+    assert {x.grad.dtype for x in xs} == {np.dtype(np.float32)}
 
 
 def test_every_rule_has_its_case():
@@ -78,55 +45,6 @@ def test_every_case_has_its_rule():
 def test_every_function_of_F_has_its_case():
     names = {case.name.removeprefix("F.") for case in CASES}
     assert set(F.__all__) - names - set(convolution.__all__) == {"accuracy", "one_hot"}  # these have no gradient
-
-
-shapes = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
-
-
-@given(hnp.mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_dims=3, max_side=3), st.integers(0, 99))
-def test_any_two_shapes_that_broadcast(broadcast, seed):
-    rng = np.random.default_rng(seed)
-    a, b = (spread(rng, shape) for shape in broadcast.input_shapes)
-    for f in (np.add, np.multiply, np.maximum, np.logaddexp):
-        assert gradient_check(f, a, b, order=2)
-    assert gradient_check(lambda a, b: np.where(np.ones(broadcast.result_shape) > 0, a, b), a, b)
-
-
-@given(st.data(), hnp.array_shapes(min_dims=0, max_dims=3, min_side=1, max_side=3), st.booleans(), st.integers(0, 99))
-def test_any_axes(data, shape, keepdims, seed):
-    axis = data.draw(st.none() | hnp.valid_tuple_axes(len(shape), min_size=0) if shape else st.none())
-    x = spread(np.random.default_rng(seed), shape)
-    for f in (np.sum, np.mean, np.max, np.min):
-        assert gradient_check(lambda x, f=f: f(x, axis=axis, keepdims=keepdims), x, order=2)
-
-
-@given(shapes, st.integers(0, 99))
-def test_sums_of_anything_even_of_nothing(shape, seed):
-    x = Variable(spread(np.random.default_rng(seed), shape))
-    np.sum(np.exp(x) * x).backward()
-    np.testing.assert_allclose(x.grad.data, np.exp(x.data) * (1 + x.data))
-
-
-@given(st.data(), hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
-def test_any_index(data, shape):
-    index = data.draw(hnp.basic_indices(shape, allow_newaxis=True) | hnp.integer_array_indices(shape))
-    x = spread(np.random.default_rng(0), shape)
-    np.testing.assert_array_equal(Variable(x)[index].data, x[index])
-    if x[index].size:
-        assert gradient_check(lambda x: x[index], x, order=2)
-
-
-@given(st.data(), st.integers(1, 4), st.integers(0, 2))
-def test_split_undoes_concatenate(data, n, axis):
-    lengths = data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))
-    rng = np.random.default_rng(0)
-    xs = [Variable(rng.random([length if i == axis else 2 for i in range(3)])) for length in lengths]
-    parts = np.split(np.concatenate(xs, axis=axis), np.cumsum(lengths)[:-1], axis=axis)
-    for x, part in zip(xs, parts, strict=True):
-        np.testing.assert_array_equal(part.data, x.data)
-    sum(((i + 1) * part.sum() for i, part in enumerate(parts)), Variable(0.0)).backward()
-    for i, x in enumerate(xs):
-        np.testing.assert_array_equal(x.grad.data, np.full(x.shape, i + 1.0))
 
 
 # Conventions where a derivative does not exist, or a formula would fail
@@ -162,7 +80,7 @@ def test_the_third_derivative_of_a_square_at_zero():
         x.cleargrad()
         y.backward(create_graph=True)
         y = x.grad
-        derivatives.append(float(y))
+        derivatives.append(y.item())
     assert derivatives == [0.0, 2.0, 0.0]
 
 
@@ -235,7 +153,6 @@ def test_arguments_go_where_numpy_has_them(call):
         np.count_nonzero,
         np.any,
         np.all,
-        np.unique,
     ],
 )
 def test_what_has_no_derivative_is_plain(f):

@@ -23,13 +23,13 @@ def one_element_wrong(gy, y, x):
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        (lambda gy, y, x: gy * 2 * x * 1.001, "gradient by input 0 is wrong at"),
-        (lambda gy, y, x: (gy * 2 * x).T, "gradient by input 0 is wrong at"),
-        (lambda gy, y, x: gy * 0, "gradient by input 0 is wrong at"),
-        (lambda gy, y, x: -gy * 2 * x, "gradient by input 0 is wrong at"),
-        (one_element_wrong, "gradient by input 0 is wrong at [1, 1]"),
-        (lambda gy, y, x: gy * 2 * x + np.nan, "gradient by input 0 is wrong at"),
-        (lambda gy, y, x: None, "gradient by input 0 is wrong at"),
+        (lambda gy, y, x: gy * 2 * x * 1.001, "gradient with respect to input 0 is wrong at"),
+        (lambda gy, y, x: (gy * 2 * x).T, "gradient with respect to input 0 is wrong at"),
+        (lambda gy, y, x: gy * 0, "gradient with respect to input 0 is wrong at"),
+        (lambda gy, y, x: -gy * 2 * x, "gradient with respect to input 0 is wrong at"),
+        (one_element_wrong, "gradient with respect to input 0 is wrong at [1, 1]"),
+        (lambda gy, y, x: gy * 2 * x + np.nan, "gradient with respect to input 0 is wrong at"),
+        (lambda gy, y, x: None, "gradient with respect to input 0 is wrong at"),
     ],
 )  # fmt: skip
 def test_a_wrong_rule_is_refused(rule, message):
@@ -55,7 +55,7 @@ def test_a_rule_of_wrong_shape_or_dtype_is_refused_by_the_engine_itself():
 def test_the_right_input_is_named():
     f = planted(np.multiply, lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * b)
     with pytest.raises(
-        AssertionError, match=r"function: the gradient by input 1 is wrong at \[1\]: backward\(\) gives"
+        AssertionError, match=r"function: the gradient with respect to input 1 is wrong at \[1\]: backward\(\) gives"
     ):
         gradient_check(f, [1.0, 2.0], [1.0, 5.0])
 
@@ -101,3 +101,19 @@ def test_anything_that_takes_and_returns_variables_can_be_checked():
     assert gradient_check(lambda x: Cube()(x), [1.0, 2.0], order=3)
     assert gradient_check(lambda x: Variable(3.0) + 0 * x, [1.0])
     assert gradient_check(np.exp, np.zeros((0, 2)), order=2)
+
+
+@pytest.mark.parametrize("at", [1e-8, 1e-6, 1e-3, 1.0])
+@pytest.mark.parametrize("f", [np.log, np.sqrt, lambda x: x**1.5, lambda x: np.arcsin(1 - x), np.log2])
+def test_the_step_stays_where_the_function_is_defined(f, at):
+    assert gradient_check(f, [at])
+
+
+def test_a_wrong_rule_next_to_the_edge_is_found():
+    @primitive
+    def wrong_log(x):
+        return np.log(x)
+
+    PULLBACKS[wrong_log.primitive] = lambda gy, y, x: gy / (1.01 * x)
+    with pytest.raises(AssertionError, match="is wrong at"):
+        gradient_check(wrong_log, [1e-8])

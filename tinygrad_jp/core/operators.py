@@ -80,6 +80,7 @@ class Operators(ArrayMethods):
     __slots__ = ()
 
     record: Any
+    is_constant: Any
 
     __add__, __radd__ = _infix(np.add, operator.add)
     __sub__, __rsub__ = _infix(np.subtract, operator.sub)
@@ -127,11 +128,6 @@ class Operators(ArrayMethods):
         return bool(np.any(self._array == plain(value)))
 
     # Conversion to Python's numbers and to arrays, in which a graph would be lost
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether no gradient can come here: it is the result of constants, or of `no_grad`, or a gradient."""
-        raise NotImplementedError
 
     def __float__(self) -> float:
         check_nothing_lost(self, "float(v)")

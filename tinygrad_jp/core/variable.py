@@ -145,6 +145,7 @@ class Variable(Operators):
 
     @property
     def is_constant(self) -> bool:
+        """Whether no gradient can come here: it is the result of constants, or of `no_grad`, or a gradient."""
         return self.creator is None and self._grad is _DETACHED
 
     def cleargrad(self) -> None:

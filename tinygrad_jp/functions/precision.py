@@ -30,15 +30,14 @@ def upcast(*names: str, integers: bool = False) -> Callable[[Callable[P, Variabl
     """
 
     def decorate(func: Callable[P, Variable]) -> Callable[P, Variable]:
-        signature = inspect.signature(func)
-        first = list(signature.parameters).index(names[0])
+        first = inspect.unwrap(func).__code__.co_varnames.index(names[0])
 
         @functools.wraps(func)
         def computed(*args: P.args, **settings: P.kwargs) -> Variable:
             dtype = getattr(args[first], "dtype", None) if len(args) > first else None
             if dtype is SINGLE or dtype is DOUBLE:
                 return func(*args, **settings)
-            call = signature.bind(*args, **settings)
+            call = _signature(func).bind(*args, **settings)
             stored = _convert(call.arguments, names, integers)
             y = func(*call.args, **call.kwargs)
             return y.astype(HALF) if stored == HALF else y
@@ -46,6 +45,9 @@ def upcast(*names: str, integers: bool = False) -> Callable[[Callable[P, Variabl
         return computed
 
     return decorate
+
+
+_signature = functools.cache(inspect.signature)  # When it is first needed: forty of them would slow the import.
 
 
 def _convert(arguments: dict[str, Any], names: tuple[str, ...], integers: bool) -> Any:
