@@ -16,6 +16,17 @@ REDUCED = [{"axis": axis, **more} for axis in AXES for more in ({}, {"keepdims":
 ALONG = [{"axis": axis} for axis in (None, 0, 1, -1, -2, 2, 5, -7)]
 
 
+def norms_of_nothing():
+    """Whether this NumPy gives the norms of a matrix without rows, which older ones refuse."""
+    try:
+        return np.linalg.norm(np.zeros((0, 3)), np.inf) == 0
+    except ValueError:
+        return False
+
+
+NORMS_OF_NOTHING = norms_of_nothing()
+
+
 def reshaped(shape):
     n = int(np.prod(shape))
     shapes = (-1, (n,), (n, 1), (1, -1), (7, 5), (-1, -1))
@@ -95,6 +106,7 @@ CALLS = {
         for o in (None, 0, 1, 2, 3, 0.5, -1, np.inf, -np.inf, "fro", "bad")
         for a in (None, 0, -1, (0, 1), (1, 0), 5, (0, 0), (0, 1, 2))
         for k in (False, True)
+        if 0 not in shape or NORMS_OF_NOTHING
     ],
     np.linalg.slogdet: lambda shape: [{}],
 }
