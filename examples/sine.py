@@ -13,7 +13,6 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
 from tinygrad_jp import datasets, models, no_grad, optimizers, progress, seed
 
@@ -38,7 +37,7 @@ def train(model, name, epochs):
         parts = []
         for start in range(0, PERIOD, PORTION):
             part = slice(start, start + PORTION)
-            loss = F.mean_squared_error(model(x[:, part]), t[:, part])
+            loss = np.mean((model(x[:, part]) - t[:, part]) ** 2)
             model.cleargrads()
             loss.backward()
             loss.unchain_backward()  # The state is kept, but not how it came about.

@@ -45,7 +45,7 @@ def landscape(model, colors):
     side = np.linspace(-EDGE, EDGE, 300, dtype=np.float32)
     points = np.stack(np.meshgrid(side, side), axis=-1)
     with no_grad():
-        y = F.softmax(model(points)).data
+        y = F.softmax(model(points), axis=-1).data
     return np.minimum(y @ (0.45 * colors + 0.55), 1)  # A sum of rounded probabilities may exceed 1.
 
 

@@ -43,7 +43,7 @@ class VAE(Model):
         """The two parts of the loss, reconstruction and KL: means over the images, in nats."""
         mu, log_var = self.encode(x)
         z = mu + np.exp(log_var / 2) * rng.standard_normal(mu.shape, np.float32)
-        reconstruction = F.sigmoid_cross_entropy(self.decoder(z), x) * x.shape[1]
+        reconstruction = F.sigmoid_cross_entropy(self.decoder(z), x)
         return reconstruction, np.sum(1 + log_var - mu**2 - np.exp(log_var)) * (-0.5 / len(x))
 
 

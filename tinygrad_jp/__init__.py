@@ -38,9 +38,11 @@ from tinygrad_jp.debugging import debug
 from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_jp.files import load_checkpoint, save_checkpoint
 from tinygrad_jp.graph import draw, get_dot_graph, plot_dot_graph
+from tinygrad_jp.hints import HINTS
 from tinygrad_jp.layers import Layer, initializers
 from tinygrad_jp.memory import keep_freed_memory
 from tinygrad_jp.models import Model, summary
+from tinygrad_jp.names import aliases
 from tinygrad_jp.optimizers import Optimizer
 from tinygrad_jp.progress import progress
 from tinygrad_jp.randomness import seed
@@ -99,3 +101,6 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+__getattr__ = aliases(__name__, HINTS[__name__])

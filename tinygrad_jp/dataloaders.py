@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_jp.datasets.dataset import ArrayDataset, Dataset, Example, stack
-from tinygrad_jp.randomness import Rng, generator
+from tinygrad_jp.randomness import Orders, Rng, orders
 
 __all__ = ["DataLoader", "SeqDataLoader"]
 
@@ -27,9 +27,9 @@ class DataLoader:
     batch may be smaller; with `drop_last` it is left out.
 
     `dataset` is a `Dataset`, a pair of arrays ``(X, T)``, or a sequence of examples ``(x, t)``. The order comes from
-    `rng`: a `numpy.random.Generator`, a seed for one, or None for one that depends on `tinygrad_jp.seed`. NumPy's
-    global random state is neither read nor changed. Loops over the same loader may be left early or nested: each has
-    an order of its own.
+    `rng`: a `numpy.random.Generator`, a seed for one, or None for one that depends on `tinygrad_jp.seed`, or without
+    that for NumPy's global state, from which each order is drawn when DeZero draws it. Loops over the same loader may
+    be left early or nested: each has an order of its own. `next(loader)` gives one batch after the other, too.
 
     >>> from tinygrad_jp import DataLoader, datasets
     >>> loader = DataLoader(datasets.Digits(), batch_size=100, rng=0)
@@ -40,7 +40,8 @@ class DataLoader:
     >>> x.shape, t.shape  # the last batch
     ((37, 64), (37,))
 
-    The loader can be copied and pickled, and the copy goes on with the same orders: `rng` is its whole state.
+    The loader can be copied and pickled, and the copy goes on with the same orders: `rng` is its whole state. (Where
+    that is NumPy's global state, only the next order is the same.)
 
     Raises TypeError or ValueError if the batch size is not a positive integer, or if there is no batch.
     """
@@ -50,6 +51,7 @@ class DataLoader:
         dataset: Examples,
         batch_size: int,
         shuffle: bool = True,
+        gpu: bool = False,
         *,
         rng: Rng = None,
         drop_last: bool = False,
@@ -61,12 +63,15 @@ class DataLoader:
             raise ValueError(f"{name}: expected batch_size >= 1, got {batch_size}; len(dataset) gives one batch")
         self.dataset = _examples(dataset, name)
         self.batch_size, self.shuffle, self.drop_last = int(batch_size), shuffle, drop_last
-        self.rng = generator(rng) if rng is not None else generator().spawn(1)[0]
+        self.rng = orders(rng)
         if not len(self.dataset):
             raise ValueError(f"{name}: expected at least 1 example, got an empty data set; add examples")
         if not len(self):
             few = f"{len(self.dataset)} and drop_last=True"
             raise ValueError(f"{name}: expected at least {batch_size} examples, got {few}; lower batch_size")
+        if gpu:
+            self.to_gpu()
+        self.reset()
 
     def __len__(self) -> int:
         batches, rest = divmod(len(self.dataset), self.batch_size)
@@ -77,6 +82,44 @@ class DataLoader:
         order = self.rng.permutation(n) if self.shuffle else np.arange(n)
         for i in range(len(self)):
             yield self._batch(order[i * self.batch_size : (i + 1) * self.batch_size])
+        self._draw_ahead()
+
+    # DeZero's members
+
+    data_size = property(lambda self: len(self.dataset))
+    max_iter = property(__len__)
+    gpu = False
+    _running: Iterator[Example] | None = None
+
+    def reset(self) -> None:
+        """Let `next(loader)` begin anew."""
+        self._running = None
+        self._draw_ahead()
+
+    def _draw_ahead(self) -> None:
+        if self.shuffle and isinstance(self.rng, Orders):
+            self.rng.draw(len(self.dataset))
+
+    def __next__(self) -> Example:
+        self._running = self._running or iter(self)
+        try:
+            return next(self._running)
+        except StopIteration:
+            self._running = None
+            raise
+
+    def next(self) -> Example:
+        """The next batch, as `next(loader)` gives it."""
+        return next(self)
+
+    def to_cpu(self) -> None:
+        """Does nothing: batches are NumPy arrays."""
+
+    def to_gpu(self) -> None:
+        raise RuntimeError("to_gpu: batches are NumPy arrays here; ask tinygrad_jp.cuda.gpu_enable first")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "_running"}
 
     def _batch(self, indices: NDArray[np.intp]) -> Example:
         data = self.dataset
@@ -99,8 +142,8 @@ class SeqDataLoader(DataLoader):
     and the last examples never come. Raises ValueError if there are fewer examples than places.
     """
 
-    def __init__(self, dataset: Examples, batch_size: int) -> None:
-        super().__init__(dataset, batch_size, shuffle=False)
+    def __init__(self, dataset: Examples, batch_size: int, gpu: bool = False) -> None:
+        super().__init__(dataset, batch_size, False, gpu)
         if len(self.dataset) < self.batch_size:
             raise ValueError(
                 f"SeqDataLoader: expected at least {batch_size} examples, got {len(self.dataset)}; lower batch_size"

@@ -50,19 +50,23 @@ def debug() -> Iterator[None]:
 
 
 class _CallSite(NamedTuple):
-    """What is remembered of an operation: where it was called, and a checksum of each of its inputs."""
+    """What is remembered of an operation: where it was called, a checksum of each of its inputs, and when it was."""
 
     where: str
     sums: list[int]
+    seen_by: "_Inspector"
+    passes: int  # the backward passes that came before
 
 
 # A function → those that it applies to its input already.
 _APPLIED_ALREADY = {
-    "softmax_cross_entropy": ("softmax", "log_softmax"),
-    "logaddexp": ("sigmoid",),  # As sigmoid_cross_entropy and softplus compute.
-    "softmax": ("softmax",),
-    "sigmoid": ("sigmoid",),
+    "softmax_cross_entropy": ("softmax", "log_softmax", "sigmoid"),
+    "log_softmax": ("softmax", "log_softmax", "sigmoid"),  # As softmax_cross_entropy computes with weights.
+    "logaddexp": ("sigmoid", "softmax"),  # As sigmoid_cross_entropy and softplus compute.
+    "softmax": ("softmax", "sigmoid"),
+    "sigmoid": ("sigmoid", "softmax"),
 }
+_ARRANGES = {"reshape", "getitem", "astype", "transpose", "squeeze", "expand_dims", "negative"}  # the same numbers
 _COUNTED = (8, 16, 32)  # The passes after which the Functions in memory are counted.
 
 
@@ -74,9 +78,9 @@ class _Inspector(Observer):
         self.alive: list[int] = []
 
     def recorded(self, f: Function) -> None:
-        f.note = _CallSite(_user_location(), _sums(f))
-        before = f.variables[0].creator
-        if before is not None and before.name in _APPLIED_ALREADY.get(f.name, ()):
+        f.note = _CallSite(_user_location(), _sums(f), self, self.passes)
+        before = _computed_by(f) if f.name in _APPLIED_ALREADY else None
+        if before is not None and before.name in _APPLIED_ALREADY[f.name]:
             warn_user(
                 f"debug: {f.name} is applied to the result of {before.name}, which it applies itself or which squashes "
                 f"twice; give it the values before {before.name}",
@@ -89,7 +93,7 @@ class _Inspector(Observer):
         """Graphs of earlier passes should be gone: if their Functions become ever more, something keeps them."""
         self.passes += 1
         if self.passes in _COUNTED:
-            self.alive.append(sum(isinstance(thing, Function) for thing in gc.get_objects()))
+            self.alive.append(sum(_is_seen_by(self, thing) for thing in gc.get_objects()))
             if len(self.alive) == len(_COUNTED) and all(b > 1.6 * a for a, b in pairwise(self.alive)):
                 warn_user(
                     f"debug: the graphs of {self.passes} backward passes are still in memory; something keeps their "
@@ -105,15 +109,33 @@ class _Inspector(Observer):
             return
         for i, (before, now) in enumerate(zip(note.sums, _sums(f), strict=True)):
             if before != now:
+                remedy = "change data only after backward(), or a copy of them"
+                if note.passes + 1 < self.passes:
+                    remedy = (
+                        "its graph is older than the last backward pass: compute the result again after update(), and "
+                        "cut the state of a recurrent network off with loss.unchain_backward()"
+                    )
                 raise RuntimeError(
                     f"debug: {f.name}: its input {i + 1}, {_range(f, i)}, was changed after it had been used, so that "
-                    f"the gradient would be wrong; change data only after backward(), or a copy of them{note.where}"
+                    f"the gradient would be wrong; {remedy}{note.where}"
                 )
 
     def passed(self, f: Function, i: int, key: Any, share: Any, before: Any, after: Any) -> None:
         for g in after if isinstance(after, tuple) else (after,):
             if g is not None:
                 _check_finite(g.data if isinstance(g, Variable) else g, f, "passed back a gradient of")
+
+
+def _computed_by(f: Function) -> Function | None:
+    """The function that made the first input of `f`, apart from those that only arrange its elements."""
+    before = f.variables[0].creator
+    while before is not None and before.name in _ARRANGES:
+        before = before.variables[0].creator
+    return before
+
+
+def _is_seen_by(inspector: _Inspector, thing: Any) -> bool:
+    return isinstance(thing, Function) and getattr(getattr(thing, "note", None), "seen_by", None) is inspector
 
 
 def _sums(f: Function) -> list[int]:

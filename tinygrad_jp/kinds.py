@@ -3,11 +3,13 @@
 import functools
 from collections.abc import Callable
 from types import EllipsisType
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy
 from numpy.typing import ArrayLike as _NumpyArrayLike
 from numpy.typing import DTypeLike as DTypeLike
+
+from tinygrad_jp.hints import hinting
 
 np: Any = numpy  # On Variables NumPy's functions return Variables, which its own type hints do not know.
 
@@ -102,6 +104,8 @@ class ArrayMethods:
     repeat, take, diagonal, trace = map(method, (np.repeat, np.take, np.diagonal, np.trace))
     argmax, argmin, argsort, round = map(_plain_method, (np.argmax, np.argmin, np.argsort, np.round))
     all, any = map(_plain_method, (np.all, np.any))
+    if not TYPE_CHECKING:  # It would hide every misspelt name.
+        __getattr__ = hinting("Variable")
 
 
 ArrayLike: TypeAlias = _NumpyArrayLike | ArrayMethods

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
-from tinygrad_jp import Config, Function, Variable, debug, models, no_grad
+from tinygrad_jp import Config, Function, Variable, debug, models, no_grad, optimizers
 
 
 class Model(models.Model):
@@ -169,6 +169,11 @@ def test_losses_that_keep_nothing_are_not():
         (lambda x: F.softmax_cross_entropy(x, [0, 1]), F.softmax),
         (lambda x: F.softmax_cross_entropy(x, [0, 1]), F.log_softmax),
         (lambda x: F.sigmoid_cross_entropy(x, np.ones((2, 2))), F.sigmoid),
+        (lambda x: F.softmax_cross_entropy(x, [0, 1]), F.sigmoid),
+        (lambda x: F.softmax_cross_entropy(x, [0, 1], weight=[1, 2]), F.softmax),
+        (lambda x: F.softmax_cross_entropy(x, [0, 9], ignore_label=9), F.softmax),
+        (lambda x: F.softmax_cross_entropy(x.reshape(2, 1, 2), [[0], [1]]), F.softmax),
+        (lambda x: F.sigmoid_cross_entropy(x, np.ones((2, 2))), F.softmax),
         (F.sigmoid, F.sigmoid),
         (F.softmax, F.softmax),
     ],
@@ -180,3 +185,39 @@ def test_an_activation_before_what_applies_it_is_told_of(loss, activation):
     with debug(), pytest.warns(UserWarning, match=rf"is applied to the result of {activation.__name__}") as caught:
         loss(activation(x))
     assert caught[0].filename == __file__
+
+
+def test_a_graph_kept_from_before_an_update_is_told_of():
+    model = models.MLP((3, 1), rng=0)
+    optimizer = optimizers.SGD(0.1).setup(model)
+    with debug():
+        loss = (model(np.ones((2, 2), np.float32)) ** 2).sum()
+        loss.backward()
+        optimizer.update()
+        with pytest.raises(RuntimeError, match="its graph is older than the last backward pass: compute the result ag"):
+            loss.backward()
+
+
+@pytest.mark.parametrize("layer", [L.RNN, L.LSTM, L.GRU])
+def test_the_state_of_a_recurrent_network_that_is_never_cut_off_is_told_of(layer):
+    def step():
+        loss = (model(np.ones((2, 2), np.float32)) ** 2).sum()
+        model.cleargrads()
+        loss.backward()
+        return loss
+
+    model = layer(3, in_size=2)
+    optimizer = optimizers.SGD(0.1).setup(model)
+    with debug():
+        for _ in range(40):
+            step().unchain_backward()
+            optimizer.update()
+    model.reset_state()
+    with debug(), pytest.raises(RuntimeError, match=r"loss\.unchain_backward\(\)"):
+        for _ in range(2):
+            step()
+            optimizer.update()
+    model.reset_state()
+    with debug(), pytest.warns(UserWarning, match="unchain the state of a recurrent network"):
+        for _ in range(40):
+            step()

@@ -190,6 +190,10 @@ def by_position(func, kwargs):
     return [kwargs[name] for name in given], {k: v for k, v in kwargs.items() if k not in given}
 
 
+# Older versions of NumPy refuse norms of empty matrices that newer ones, as we do, take to be 0.
+EMPTY_REFUSED = [np.linalg.norm] if isinstance(outcome(np.linalg.norm, np.zeros((0, 0)), 1), ValueError) else []
+
+
 def backward(y):
     """Whether the gradient can be sent back through a result, wherever there is one."""
     ys = y if isinstance(y, (list, tuple)) else [y]
@@ -207,8 +211,10 @@ def test_a_call_gives_what_numpy_gives(func):
             a = array(shape)
             for args, named in [([], kwargs), by_position(func, kwargs)]:
                 x = Variable(a)
-                ours = outcome(func, x, *args, **named)
-                if not same(ours, outcome(func, a, *args, **named)):
+                ours, numpys = outcome(func, x, *args, **named), outcome(func, a, *args, **named)
+                if func in EMPTY_REFUSED and not a.size and isinstance(numpys, ValueError):
+                    continue
+                if not same(ours, numpys):
                     wrong.append((shape, args, named, ours))
                 elif not isinstance(ours, Exception) and isinstance(failed := outcome(backward, ours), Exception):
                     if not isinstance(failed, np.linalg.LinAlgError):

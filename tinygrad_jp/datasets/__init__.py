@@ -18,6 +18,8 @@ from tinygrad_jp.datasets.dataset import ArrayDataset, Dataset, stack
 from tinygrad_jp.datasets.images import CIFAR10, CIFAR100, MNIST, Digits, FashionMNIST
 from tinygrad_jp.datasets.text import Shakespeare
 from tinygrad_jp.datasets.toys import SinCurve, Spiral, TwoMoons
+from tinygrad_jp.hints import HINTS
+from tinygrad_jp.names import aliases
 from tinygrad_jp.transforms import Scale
 
 __all__ = [
@@ -39,3 +41,6 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+__getattr__ = aliases(__name__, HINTS[__name__])

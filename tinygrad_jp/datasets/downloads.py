@@ -58,6 +58,26 @@ def unzipped(path: Path, size: int) -> bytes:
     return content
 
 
+def root() -> Path:
+    """The directory of all data sets."""
+    given = os.environ.get("TINYGRAD_JP_DATA")
+    return Path(given or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "tinygrad_jp")).expanduser()
+
+
+def plain_file(url: str, name: str) -> Path:
+    """The file `name` in `root`, downloaded from `url` if it is not there."""
+    from tempfile import TemporaryDirectory
+
+    path = root() / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent, prefix=".download-") as temporary:
+            part = Path(temporary, name)
+            _fetch(url, part, 10**9)
+            part.replace(path)
+    return path
+
+
 def load(
     read: Callable[[Path], T],
     name: str,
@@ -75,8 +95,7 @@ def load(
     of these folders. `read` raises ValueError for a file that is not the original.
     """
     given = os.environ.get("TINYGRAD_JP_DATA")
-    root = Path(given or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "tinygrad_jp")).expanduser()
-    names, places = (*others, name), [root / folder for folder in folders]
+    names, places = (*others, name), [root() / folder for folder in folders]
     for path in (place / each for place in places for each in names):
         if path.is_file():
             try:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_jp.files.weights import naming, read, write
 from tinygrad_jp.files.writing import Pathlike
-from tinygrad_jp.randomness import generator
+from tinygrad_jp.randomness import default_state
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
@@ -80,12 +80,12 @@ def load_checkpoint(
 
 def _generators(model: Any, given: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Generators by name: first the default one and those of the layers, then those given."""
-    own = {"default": generator()}
+    own: dict[str, Any] = {"default": default_state}
     for path, layer in model.layers_by_path():
         held = {key: value for key, value in vars(layer).items() if isinstance(value, np.random.Generator)}
         own |= {f"model/{path}.{key}": value for key, value in held.items()}
     for name, value in (given or {}).items():
-        if not isinstance(value, np.random.Generator) or not isinstance(name, str) or name in own:
+        if not hasattr(value, "bit_generator") or not isinstance(name, str) or name in own:
             raise TypeError(
                 f"generators: expected names and numpy.random.Generators, such as "
                 f"{{'loader': loader.rng}}, got {name!r}: {type(value).__name__}"

@@ -11,6 +11,8 @@ from tinygrad_jp.functions.basics import *  # noqa: F403
 from tinygrad_jp.functions.convolution import *  # noqa: F403
 from tinygrad_jp.functions.losses import *  # noqa: F403
 from tinygrad_jp.functions.normalization import *  # noqa: F403
+from tinygrad_jp.hints import HINTS
+from tinygrad_jp.names import aliases
 
 __all__ = [
     *activations.__all__,
@@ -27,3 +29,6 @@ del activations, attention, basics, convolution, losses, normalization
 
 def __dir__() -> list[str]:
     return __all__
+
+
+__getattr__ = aliases(__name__, HINTS[__name__])

@@ -114,22 +114,26 @@ def softplus(x: ArrayLike) -> Variable:
 
 
 @upcast("x", integers=True)
-def softmax(x: ArrayLike, axis: int = -1) -> Variable:
+def softmax(x: ArrayLike, axis: int = 1) -> Variable:
     """Probabilities from logits: yᵢ = e^xᵢ / Σⱼ e^xⱼ along `axis`, of x's shape.
 
-    A row in which every x is −∞ has no probabilities: it gives zeros. Deviation: DeZero's default axis is 1, which for
-    its x (N, C) is the last one too.
+    The default is axis 1, as in DeZero: the classes of x (N, C), the channels of images x (N, C, H, W). A vector x (C,)
+    is one example, and axis 1 its only axis. Where the classes of sequences x (N, T, C) are meant, write `axis=-1`.
+
+    A row in which every x is −∞ has no probabilities: it gives zeros.
 
     >>> softmax([[0.0, 0.0], [1000.0, 0.0]])
     variable([[0.5 0.5]
               [1.  0. ]])
+    >>> softmax([0.0, 0.0])
+    variable([0.5 0.5])
     """
     return _along_axis(stable.softmax, x, axis=axis)
 
 
 @upcast("x", integers=True)
-def log_softmax(x: ArrayLike, axis: int = -1) -> Variable:
-    """The logarithm of `softmax`, without its rounding to 0: yᵢ = xᵢ − log Σⱼ e^xⱼ along `axis`.
+def log_softmax(x: ArrayLike, axis: int = 1) -> Variable:
+    """The logarithm of `softmax`, without its rounding to 0: yᵢ = xᵢ − log Σⱼ e^xⱼ along `axis`, as there.
 
     >>> log_softmax([1000.0, 0.0])
     variable([    0. -1000.])
@@ -138,8 +142,8 @@ def log_softmax(x: ArrayLike, axis: int = -1) -> Variable:
 
 
 @upcast("x", integers=True)
-def logsumexp(x: ArrayLike, axis: Axis = -1, keepdims: bool = False) -> Variable:
-    """log Σ eˣ along `axis`, without overflow. It is ∞ if an x is, and −∞ if every x is.
+def logsumexp(x: ArrayLike, axis: Axis = 1, keepdims: bool = False) -> Variable:
+    """log Σ eˣ along `axis`, which is that of `softmax`, without overflow. It is ∞ if an x is, and −∞ if every x is.
 
     >>> logsumexp([1e4, 1e4])
     variable(10000.69314718...)
@@ -147,9 +151,11 @@ def logsumexp(x: ArrayLike, axis: Axis = -1, keepdims: bool = False) -> Variable
     return _along_axis(stable.logsumexp, x, axis=axis, keepdims=keepdims)
 
 
-def _along_axis(func: Rule, x: Array, **settings: Axis) -> Variable:
-    """Apply `func`, which works along an axis. A single number is a row of one."""
-    return apply(func, x, **settings) if x.ndim else apply(func, np.reshape(x, 1), **settings).reshape(())
+def _along_axis(func: Rule, x: Array, axis: Axis, **settings: Axis) -> Variable:
+    """Apply `func`, which works along an axis. A vector is one example, a single number a vector of one."""
+    if not x.ndim:
+        return apply(func, np.reshape(x, 1), axis=-1, **settings).reshape(())
+    return apply(func, x, axis=-1 if axis == 1 and x.ndim == 1 else axis, **settings)
 
 
 @pullback(_normal)

@@ -290,6 +290,8 @@ def _stacked(rows: Array, height: int, n: int, stride: int, dilation: int) -> Ar
 def pooling(x: ArrayLike, kernel_size: Size, stride: Size = 1, pad: Size = 0) -> Variable:
     """Max pooling: the largest of the pixels under the kernel, at each of its places.
 
+    The stride is 1 if it is not given, as in DeZero: `pooling(x, 2, 2)` halves an image, `pooling(x, 2)` does not.
+
     y[n, c, i, j] = max over k and l of x[n, c, i·s + k − p, j·s + l − p], with s the stride and p the pad; x is
     (N, C, H, W), y (N, C, OH, OW). The padding is never the largest. Of several equal pixels, the first in reading
     order gets the whole gradient.
@@ -309,6 +311,8 @@ def pooling(x: ArrayLike, kernel_size: Size, stride: Size = 1, pad: Size = 0) ->
 @upcast("x")
 def average_pooling(x: ArrayLike, kernel_size: Size, stride: Size = 1, pad: Size = 0) -> Variable:
     """The mean of the pixels under the kernel, at each of its places.
+
+    The stride is 1 if it is not given, as in DeZero: `average_pooling(x, 2, 2)` halves an image.
 
     y[n, c, i, j] = Σ x[n, c, i·s + k − p, j·s + l − p] / (KH·KW), the sum over k and l, and x = 0 beyond the edges,
     with s the stride and p the pad; x is (N, C, H, W), y (N, C, OH, OW).

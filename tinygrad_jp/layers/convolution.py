@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Array, Parameter, Variable
+from tinygrad_jp.core.errors import warn_user
 from tinygrad_jp.functions.convolution import Size
 from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.entrance import NUMBERS
@@ -21,6 +22,8 @@ class Conv2d(Layer):
 
     The kernels W (OC, C/groups, KH, KW) start from `init`, by default with the variance groups / (C·KH·KW), and b (OC,)
     from zero. If `in_channels` is not given, the first x determines it. `nobias` leaves out b.
+
+    PyTorch's `Conv2d(1, 16, 3)` is `Conv2d(16, 3, in_channels=1)`, or `Conv2d(16, 3)`; numbers in PyTorch's order warn.
 
     >>> layer = Conv2d(16, 3, pad=1, rng=0)
     >>> layer(np.ones((5, 3, 8, 8), np.float32)).shape, layer.W.shape
@@ -44,6 +47,14 @@ class Conv2d(Layer):
         init: Initializer = "lecun",
         rng: Rng = None,
     ) -> None:
+        if in_channels is None and _looks_like_torch(out_channels, kernel_size, stride):
+            warn_user(
+                f"{type(self).__name__}({out_channels}, {kernel_size}, {stride}) has {out_channels} channels as output "
+                f"and a kernel of {kernel_size} by {kernel_size}. PyTorch's order, in, out, kernel, is written "
+                f"{type(self).__name__}({kernel_size}, {stride}, in_channels={out_channels}) here; "
+                f"if the large kernel is meant, write kernel_size=({kernel_size}, {kernel_size})",
+                UserWarning,
+            )
         if groups < 1 or out_channels % groups:
             raise ValueError(
                 f"{type(self).__name__}: expected groups that divide out_channels={out_channels}, got {groups}"
@@ -98,6 +109,17 @@ class Conv2d(Layer):
         usual = {"stride": 1, "pad": 0, "dilation": 1, "groups": 1}
         settings = "".join(f", {k}={getattr(self, k)}" for k, v in usual.items() if getattr(self, k) not in (v, (v, v)))
         return f"{type(self).__name__}({channels}, {self.out_channels}, {self.kernel_size}{settings})"
+
+
+def _looks_like_torch(out_channels: int, kernel: Size, stride: Size) -> bool:
+    """Whether the numbers are rather in, out and kernel: a kernel wider than usual, and a stride that is usual for one.
+
+    Large kernels have strides of their own or half their width, as in upsampling; or many channels.
+    """
+    if not isinstance(kernel, int) or not isinstance(stride, int):
+        return False
+    wide = min(out_channels, 16) <= kernel != 2 * stride
+    return wide and 1 < stride < min(kernel, 8) and (kernel >= 8 or stride in (3, 5, 7))
 
 
 class Deconv2d(Conv2d):

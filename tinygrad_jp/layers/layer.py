@@ -1,13 +1,15 @@
 """The base of all layers: they hold Parameters and other layers, find them, and convert what enters."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from tinygrad_jp.core import Array, ArrayLike, Parameter, Variable, next_sequence
 from tinygrad_jp.files import Pathlike, from_layout, load_weights, save_weights, to_layout
 from tinygrad_jp.formatting import printable
+from tinygrad_jp.hints import hinting
+from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.entrance import FLOATS, NUMBERS, entering
 
 __all__ = ["Buffer", "Layer"]
@@ -85,6 +87,9 @@ class Layer:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self)
 
+    if not TYPE_CHECKING:  # It would hide every misspelt name.
+        __getattr__ = hinting("Layer")
+
     def forward(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: write forward(self, x)")
 
@@ -100,6 +105,31 @@ class Layer:
         """Clear the gradients of all Parameters."""
         for p in self._learned():
             p.cleargrad()
+
+    def reset_state(self) -> None:
+        """Clear the state of every recurrent layer within: the next x starts new sequences."""
+        for _, layer in self.layers_by_path():
+            if layer is not self and type(layer).reset_state is not Layer.reset_state:
+                layer.reset_state()
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Convert all Parameters and Buffers to `dtype`, also those that wait for their data, and return the layer.
+
+        The layer then computes in `dtype`. Gradients are cleared, and an optimizer converts what it keeps.
+
+        >>> from tinygrad_jp.layers import Linear
+        >>> Linear(1).astype(np.float64)([[1.0]]).dtype
+        dtype('float64')
+        """
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"{type(self).__name__}.astype: expected a dtype of floats, got {np.dtype(dtype)}")
+        for _, layer in self.layers_by_path():
+            if "dtype" in vars(layer):
+                layer.dtype = dtype
+        for p in self._named_arrays().values():
+            p.cleargrad()
+            p.data = None if p.data is None else p.data.astype(dtype)
+        return self
 
     def layers_by_path(self) -> Iterator[tuple[str, "Layer"]]:
         """Every layer in this one with its path, each once and before those in it; this one first, its path empty."""

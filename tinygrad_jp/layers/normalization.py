@@ -10,7 +10,7 @@ from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.entrance import NUMBERS
 from tinygrad_jp.layers.layer import Buffer, Layer
 
-__all__ = ["BatchNorm", "LayerNorm"]
+__all__ = ["BatchNorm", "GroupNorm", "LayerNorm"]
 
 
 class BatchNorm(Layer):
@@ -85,3 +85,44 @@ class LayerNorm(Layer):
 
     def _signature(self) -> str:
         return f"LayerNorm({'?' if self.gamma.data is None else self.gamma.size})"
+
+
+class GroupNorm(Layer):
+    """Normalize each example of x (N, C, ...) over each of `groups` groups of channels, then scale and shift.
+
+    gamma and beta are (C,). It computes the same while training and under `test_mode()`: see `F.group_norm`. If `size`,
+    C, is not given, the first x determines it. With one group, this is `LayerNorm` over whole examples.
+
+    >>> layer = GroupNorm(2)
+    >>> layer(np.ones((3, 4, 5, 5), np.float32)).shape, layer.gamma.shape
+    ((3, 4, 5, 5), (4,))
+    """
+
+    _converts = NUMBERS
+
+    def __init__(
+        self, groups: int, size: int | None = None, *, dtype: DTypeLike = np.float32, eps: float = 1e-5
+    ) -> None:
+        self.groups, self.dtype, self.eps = groups, dtype, eps
+        self.gamma, self.beta = Parameter(name="gamma"), Parameter(name="beta")
+        if groups < 1 or size is not None:
+            self._init_params(size or 0)
+
+    def _init_params(self, size: int) -> None:
+        if self.groups < 1 or size % self.groups:
+            raise ValueError(f"GroupNorm: expected a size that groups={self.groups} divides, got {size}; change either")
+        self.gamma.data, self.beta.data = np.ones(size, self.dtype), np.zeros(size, self.dtype)
+
+    def forward(self, x: Array) -> Variable:
+        if self.gamma.data is None and x.ndim > 1:
+            self._init_params(x.shape[1])
+        size = "C" if self.gamma.data is None else self.gamma.size
+        if x.shape[1:2] != (size,):
+            raise ValueError(f"GroupNorm: expected x of shape (N, {size}, ...), got {x.shape}; reshape it")
+        return F.group_norm(x, self.groups, self.gamma, self.beta, eps=self.eps)
+
+    def _torch_names(self) -> Mapping[str, str]:
+        return {"gamma": "weight", "beta": "bias"}
+
+    def _signature(self) -> str:
+        return f"GroupNorm({self.groups}, {'?' if self.gamma.data is None else self.gamma.size})"

@@ -1,6 +1,6 @@
 """The base of all models, and the two general ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,12 @@ class Sequential(Model):
     >>> model = Sequential(L.Linear(10), F.relu, L.Linear(1))
     >>> model([[1.0, 2.0]]).shape
     (1, 1)
+
+    It is a sequence of these: `model[0]`, `len(model)`, `for layer in model`; `model[:2]` is a Sequential that shares
+    the first two.
+
+    >>> len(model), model[-1], model[:2]([[1.0, 2.0]]).shape
+    (3, Linear(10, 1): 11 parameters, (1, 10))
     """
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
@@ -42,6 +48,18 @@ class Sequential(Model):
             x = layer(x)
         return x
 
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __bool__(self) -> bool:
+        return True  # A model is there, also one of no layers.
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.layers)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
+
     def _torch_names(self) -> Mapping[str, str]:
         return {f"l{i}": f"{i}." for i in range(len(self.layers))}
 
@@ -49,23 +67,30 @@ class Sequential(Model):
 class MLP(Model):
     """A multilayer perceptron: fully connected layers of these sizes, with `activation` after each but the last.
 
-    >>> model = MLP((10, 1), activation=F.relu)
+    The sizes are those of the outputs, one by one or in a tuple: `MLP(10, 1)` is `MLP((10, 1))`.
+
+    >>> model = MLP(10, 1, activation=F.relu)
     >>> model([[1.0, 2.0]]).shape
     (1, 1)
     """
 
     def __init__(
         self,
-        fc_output_sizes: Sequence[int],
+        fc_output_sizes: int | Sequence[int],
+        *more: Any,
         activation: Callable[[Any], Variable] = F.sigmoid,
-        *,
         dtype: DTypeLike = np.float32,
         init: Initializer = "lecun",
         rng: Rng = None,
     ) -> None:
+        if more and callable(more[-1]):  # DeZero's order: MLP((10, 1), F.relu).
+            *more, activation = more  # type: ignore[assignment]
+        sizes = (*([fc_output_sizes] if np.ndim(fc_output_sizes) == 0 else fc_output_sizes), *more)  # type: ignore[misc]
+        if not sizes or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
+            raise TypeError(f"MLP: expected sizes as positive integers, such as MLP(32, 1), got {sizes}")
         self.activation = activation
         rng = generator(rng) if rng is not None else None
-        layers = tuple(L.Linear(size, dtype=dtype, init=init, rng=rng) for size in fc_output_sizes)
+        layers = tuple(L.Linear(size, dtype=dtype, init=init, rng=rng) for size in sizes)
         _set_enumerated(self, layers)
         self.layers = layers
 

@@ -1,5 +1,7 @@
 """Optimizers: how parameters follow their gradients. All change the parameters in place."""
 
+from tinygrad_jp.hints import HINTS
+from tinygrad_jp.names import aliases
 from tinygrad_jp.optimizers import adaptive, descent, hooks, optimizer, schedules
 from tinygrad_jp.optimizers.adaptive import *  # noqa: F403
 from tinygrad_jp.optimizers.descent import *  # noqa: F403
@@ -14,3 +16,6 @@ del adaptive, descent, hooks, optimizer
 
 def __dir__() -> list[str]:
     return __all__
+
+
+__getattr__ = aliases(__name__, HINTS[__name__])

@@ -1,14 +1,16 @@
 """The base class of all optimizers: it finds the parameters, keeps arrays for each, and changes them in place."""
 
+import functools
 import math
 import sys
 from collections.abc import Callable, Mapping
 from operator import is_
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from tinygrad_jp.core import Array, Parameter
+from tinygrad_jp.hints import hinting
 from tinygrad_jp.optimizers.buckets import Bucket, compute_dtype, group
 
 __all__ = ["Optimizer"]
@@ -91,6 +93,11 @@ class Optimizer:
             f"expected one of {', '.join(dict.fromkeys([*self._settings, *others]))}"
         )
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "step" in vars(cls):
+            cls.step = _refusing_a_bare_call(cls.step)  # type: ignore[method-assign]
+
     def setup(self, target: Any) -> Self:
         """Set the model whose parameters are to be updated, and return the optimizer."""
         if not callable(getattr(target, "params", None)):
@@ -160,6 +167,9 @@ class Optimizer:
         raise NotImplementedError(
             f"{type(self).__name__}: write step(self, x, g, ..., scratch), or update_one(self, param)"
         )
+
+    if not TYPE_CHECKING:  # It would hide every misspelt name.
+        __getattr__ = hinting("Optimizer")
 
     # Buckets
 
@@ -295,6 +305,18 @@ class Optimizer:
     def __getstate__(self) -> dict[str, Any]:
         """Everything except the buckets, which the first update makes again."""
         return vars(self) | {"_steps": self._step_counts(), "_buckets": [], "_filled": []}
+
+
+def _refusing_a_bare_call(step: Callable[..., None]) -> Callable[..., None]:
+    """`step`, with an answer to those who call it as in PyTorch."""
+
+    @functools.wraps(step)
+    def checked(self: Optimizer, *arrays: Array) -> None:
+        if not arrays:
+            raise TypeError(f"{type(self).__name__}.step changes one array; write optimizer.update()")
+        step(self, *arrays)
+
+    return checked
 
 
 def _checked(kind: str, name: str, value: Any) -> Any:

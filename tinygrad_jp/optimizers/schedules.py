@@ -13,11 +13,17 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from tinygrad_jp.hints import HINTS
+from tinygrad_jp.names import aliases
+
 __all__ = ["cosine", "exponential", "step_decay"]
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+__getattr__ = aliases(__name__, HINTS[__name__])
 
 
 Schedule = Callable[[int], float]

@@ -1,0 +1,29 @@
+"""DeZero's `core_simple`: the same engine as `core`, and its arithmetic as functions."""
+
+from collections.abc import Callable
+
+from tinygrad_jp.core import Array, ArrayLike, Variable, apply
+from tinygrad_jp.kinds import np
+from tinygrad_jp.names import aliases
+
+__getattr__ = aliases(__name__)
+
+is_simple_core = False
+
+
+def _operation(name: str, func: Array, swapped: bool = False) -> Callable[..., Variable]:
+    def operation(*xs: ArrayLike) -> Variable:
+        return apply(func, *(xs[::-1] if swapped else xs))
+
+    operation.__name__ = operation.__qualname__ = name
+    operation.__doc__ = f"`np.{func.__name__}`, under DeZero's name."
+    return operation
+
+
+add, sub, mul = _operation("add", np.add), _operation("sub", np.subtract), _operation("mul", np.multiply)
+div, neg, pow = _operation("div", np.divide), _operation("neg", np.negative), _operation("pow", np.power)
+rsub, rdiv = _operation("rsub", np.subtract, True), _operation("rdiv", np.divide, True)
+
+
+def __dir__() -> list[str]:
+    return ["is_simple_core", "add", "sub", "mul", "div", "neg", "pow", "rsub", "rdiv"]

@@ -1,0 +1,108 @@
+"""Names that a module answers to without listing them: DeZero's, and a hint for those of other libraries."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+__all__ = ["DEZERO", "aliases", "missing"]
+
+_ARITHMETIC = ("add", "sub", "mul", "div", "neg", "pow", "rsub", "rdiv")
+_CORE = ("Config", "Function", "Parameter", "Variable", "as_array", "as_variable", "no_grad", "setup_variable")
+_SIMPLE = ("linear", "mean_squared_error", "sigmoid", "softmax", "softmax_cross_entropy", "conv2d", "pooling")
+_SIZES = ("get_conv_outsize", "get_deconv_outsize", "pair")
+
+
+def _all(place: str, *names: str) -> dict[str, str]:
+    return {name: f"{place}:{name}" for name in names}
+
+
+# For each module where a name of DeZero's is found here: as "module:name", or "module".
+DEZERO: dict[str, dict[str, str]] = {
+    "tinygrad_jp": {
+        **_all("tinygrad_jp.core", "as_array", "setup_variable"),
+        "Dataset": "tinygrad_jp.datasets:Dataset",
+        **{name: f"tinygrad_jp.{name}" for name in ("core_simple", "cuda", "dataloaders", "functions_conv", "utils")},
+        "is_simple_core": "tinygrad_jp.core_simple:is_simple_core",
+    },
+    "tinygrad_jp.core": _all("tinygrad_jp.core_simple", *_ARITHMETIC),
+    "tinygrad_jp.functions": {
+        **_all("tinygrad_jp.core", "Function", "Variable", "as_array", "as_variable"),
+        **_all("tinygrad_jp.core_simple", *_ARITHMETIC),
+        **{f"{name}_simple": f"tinygrad_jp.functions:{name}" for name in _SIMPLE},
+        "batch_nrom": "tinygrad_jp.functions:batch_norm",
+        **{name: f"tinygrad_jp.{name}" for name in ("cuda", "utils")},
+    },
+    "tinygrad_jp.functions_conv": {
+        **_all("tinygrad_jp.functions", "average_pooling", "col2im", "conv2d", "deconv2d", "im2col", "linear"),
+        **_all("tinygrad_jp.functions", "broadcast_to", "conv2d_simple", "pooling", "pooling_simple"),
+        **_all("tinygrad_jp.utils", "col2im_array", "im2col_array", *_SIZES),
+        **_all("tinygrad_jp.core", "Function", "as_variable"),
+    },
+    "tinygrad_jp.core_simple": _all("tinygrad_jp.core", *_CORE, "using_config"),
+    "tinygrad_jp.layers": {
+        "Parameter": "tinygrad_jp.core:Parameter",
+        "pair": "tinygrad_jp.utils:pair",
+        "cuda": "tinygrad_jp.cuda",
+        "F": "tinygrad_jp.functions",
+    },
+    "tinygrad_jp.models": {
+        "Layer": "tinygrad_jp.layers:Layer",
+        "utils": "tinygrad_jp.utils",
+        "F": "tinygrad_jp.functions",
+        "L": "tinygrad_jp.layers",
+    },
+    "tinygrad_jp.optimizers": {"Parameter": "tinygrad_jp.core:Parameter"},
+    "tinygrad_jp.datasets": {
+        "get_spiral": "tinygrad_jp.datasets.toys:get_spiral",
+        "Shakespear": "tinygrad_jp.datasets.text:Shakespear",
+        "ImageNet": "tinygrad_jp.datasets.images:ImageNet",
+        **_all("tinygrad_jp.utils", "cache_dir", "get_file"),
+        **_all("tinygrad_jp.transforms", "Compose", "Flatten", "Normalize", "ToFloat"),
+    },
+    "tinygrad_jp.transforms": {"pair": "tinygrad_jp.utils:pair"},
+    "tinygrad_jp.utils": {
+        **_all("tinygrad_jp.core", "Variable", "as_variable"),
+        "cuda": "tinygrad_jp.cuda",
+    },
+}
+
+
+def aliases(module: str, hints: Mapping[str, str] | None = None) -> Callable[[str], Any]:
+    """The `__getattr__` of `module`: what DeZero's names stand for, or an AttributeError that says what to write.
+
+    What a name of DeZero's stands for is imported at its first use. `hints` says what to write for a name of another
+    library.
+
+    >>> look_up = aliases("tinygrad_jp.functions", {"cross_entropy": "F.softmax_cross_entropy(y, t)"})
+    >>> look_up("softmax_simple").__name__
+    'softmax'
+    >>> look_up("cross_entropy")
+    Traceback (most recent call last):
+    ...
+    AttributeError: tinygrad_jp.functions has no cross_entropy; write F.softmax_cross_entropy(y, t)
+    """
+    old = DEZERO.get(module, {})
+
+    def look_up(name: str) -> Any:
+        if name not in old:
+            raise missing(module, name, hints or {})
+        place, _, attribute = old[name].partition(":")
+        found = import_module(place)
+        found = getattr(found, attribute) if attribute else found
+        if module in sys.modules:
+            setattr(sys.modules[module], name, found)
+        return found
+
+    return look_up
+
+
+def missing(owner: str, name: str, hints: Mapping[str, str]) -> AttributeError:
+    """The error for a name that `owner` lacks: what to write instead if `hints` knows it.
+
+    >>> missing("variable", "detach", {"detach": "v.data"})
+    AttributeError('variable has no detach; write v.data')
+    """
+    if name in hints:
+        return AttributeError(f"{owner} has no {name}; write {hints[name]}")
+    return AttributeError(f"module {owner!r} has no attribute {name!r}")
