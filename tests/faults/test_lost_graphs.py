@@ -99,9 +99,14 @@ def test_what_has_no_graph_to_lose_is_an_array():
 def test_an_update_in_place_by_a_variable_names_the_remedy():
     w = Parameter([1.0, 2.0])
     (w**2).sum().backward()
-    with pytest.raises(TypeError, match=r"w\.data -= lr \* w\.grad\.data"):
+    with pytest.warns(UserWarning, match=r"w\.data -= lr \* w\.grad\.data") as caught:
         w.data -= 0.1 * w.grad
-    assert w.tolist() == [1.0, 2.0]
+    assert caught[0].filename == __file__
+    assert w.tolist() == [0.8, 1.6]
+    for v in (w, w * 2):
+        with pytest.raises(TypeError, match="lose the graph"):
+            w.data -= v
+    assert w.tolist() == [0.8, 1.6]
 
 
 # What `grad` and its kin are called with

@@ -44,7 +44,11 @@ def test_every_case_has_its_rule():
 
 def test_every_function_of_F_has_its_case():
     names = {case.name.removeprefix("F.") for case in CASES}
-    assert set(F.__all__) - names - set(convolution.__all__) == {"accuracy", "confusion_matrix", "one_hot"}  # these have no gradient
+    assert set(F.__all__) - names - set(convolution.__all__) == {
+        "accuracy",
+        "confusion_matrix",
+        "one_hot",
+    }  # these have no gradient
 
 
 # Conventions where a derivative does not exist, or a formula would fail

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_jp.core.arrays import astype
 from tinygrad_jp.core.binding import bind, check_settings
-from tinygrad_jp.core.errors import check_nothing_lost, missing_rule_error, name_of, shape_error
+from tinygrad_jp.core.errors import check_nothing_lost, missing_rule_error, name_of, shape_error, warn_user
 from tinygrad_jp.core.table import COMPOSITIONS, NONDIFFERENTIABLE, PULLBACKS
 from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, method
 
@@ -155,10 +155,10 @@ class Operators(ArrayMethods):
         if method != "__call__":
             raise TypeError(f"{name_of(ufunc)}.{method} has no rule; use np.sum, np.max or the like")
         if "out" in kwargs:
-            raise TypeError(
-                f"{name_of(ufunc)}: out= and a += v on an array a lose the graph; write a = a + v, "
-                f"or v.data where v is a gradient: w.data -= lr * w.grad.data"
-            )
+            if not all(x.is_constant for x in args if isinstance(x, Operators)):
+                raise TypeError(f"{name_of(ufunc)}: out= and a += v on an array a lose the graph; write a = a + v")
+            warn_user(f"{name_of(ufunc)}: write v.data where v is a gradient: w.data -= lr * w.grad.data", UserWarning)
+            return ufunc(*plain(args), **kwargs)
         if ufunc in PULLBACKS:
             return self.call(ufunc, *args, **kwargs)
         if ufunc in NONDIFFERENTIABLE:

@@ -22,7 +22,6 @@ from tinygrad_jp.kinds import Array, ArrayLike, ArrayMethods, Rule
 
 next_sequence = itertools.count().__next__
 _recording, _observer, _new = ENABLE_BACKPROP.get, OBSERVER.get, object.__new__
-LARGE = 1 << 20  # bytes
 # The `_grad` of a result without a graph: it is a constant, not a leaf, and `backward()` must not make it one.
 _DETACHED: Any = object()
 
@@ -145,8 +144,9 @@ class Variable(Operators):
 
     @property
     def is_constant(self) -> bool:
-        """Whether no gradient can come here: it is the result of constants, or of `no_grad`, or a gradient."""
-        return self.creator is None and self._grad is _DETACHED
+        """Whether no gradient is lost here: it is a gradient, or computed under `no_grad`, or from such alone."""
+        leaves = [x for f in toposort(self.creator) for x in f.variables if not x.creator] if self.creator else [self]
+        return all(x._grad is _DETACHED for x in leaves)
 
     def cleargrad(self) -> None:
         """Forget the gradient, so that the next `backward()` starts from none."""
@@ -439,7 +439,7 @@ def apply_inplace(func: Any, x: Variable) -> Variable:
     alone. The memory of x is released: from now on x reads NaN, and takes no memory.
     """
     data, f = x._array, x.creator
-    if data.nbytes < LARGE or f is None or f.func not in OUTPUT_UNUSED or f.y is not data:
+    if data.nbytes < 1 << 20 or f is None or f.func not in OUTPUT_UNUSED or f.y is not data:
         return apply(func, x)
     if not _recording() or _observer() is not None:
         return apply(func, x)

@@ -1,5 +1,7 @@
 """Small computed data sets: classes to separate, and a curve to predict."""
 
+from typing import Any
+
 import numpy as np
 
 from tinygrad_jp.datasets.dataset import Dataset, Transform
@@ -51,6 +53,12 @@ class Spiral(Toy):
         radius = radius / 100
         angle = 4 * arm + 4 * radius + 0.2 * self.rng.standard_normal(300)
         self.keep(np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1), arm)
+
+
+def get_spiral(train: bool = True) -> tuple[Any, Any]:
+    """The arrays of `Spiral`, as DeZero gives them."""
+    spiral = Spiral(train)
+    return spiral.data, spiral.label
 
 
 class TwoMoons(Toy):
