@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_jp.datasets.dataset import ArrayDataset, Dataset, Example, stack
+from tinygrad_jp.datasets.dataset import Dataset, Example, is_table, stack
+from tinygrad_jp.datasets.parts import as_dataset
+from tinygrad_jp.hints import hinting
 from tinygrad_jp.randomness import Orders, Rng, orders
 
 __all__ = ["DataLoader", "SeqDataLoader"]
 
-Examples = Dataset | Sequence[Example] | tuple[ArrayLike, ArrayLike | None]
+Examples = Dataset | Sequence[Example] | tuple[ArrayLike | None, ...] | ArrayLike
 
 
 def __dir__() -> list[str]:
@@ -26,10 +28,15 @@ class DataLoader:
     Shapes: x is ``(batch_size, ...)`` and t ``(batch_size, ...)``, or None for a data set without labels. The last
     batch may be smaller; with `drop_last` it is left out.
 
-    `dataset` is a `Dataset`, a pair of arrays ``(X, T)``, or a sequence of examples ``(x, t)``. The order comes from
-    `rng`: a `numpy.random.Generator`, a seed for one, or None for one that depends on `tinygrad_jp.seed`, or without
-    that for NumPy's global state, from which each order is drawn when DeZero draws it. Loops over the same loader may
-    be left early or nested: each has an order of its own. `next(loader)` gives one batch after the other, too.
+    `dataset` is a `Dataset`, a pair of arrays ``(X, T)``, more arrays ``(A, B, T)``, which give batches ``(a, b, t)``,
+    or a sequence of examples ``(x, t)``. `DataLoader(X, T, batch_size=32)` is `DataLoader((X, T), 32)`. Lists, tables
+    of pandas and Polars and tensors of PyTorch are taken as arrays. Then come, by position or by name, `batch_size`,
+    `shuffle` and `gpu`, as in DeZero.
+
+    The order comes from `rng`: a `numpy.random.Generator`, a seed for one, or None for one that depends on
+    `tinygrad_jp.seed`, or without that for NumPy's global state, from which each order is drawn when DeZero draws it.
+    Loops over the same loader may be left early or nested: each has an order of its own. `next(loader)` gives one
+    batch after the other, too.
 
     >>> from tinygrad_jp import DataLoader, datasets
     >>> loader = DataLoader(datasets.Digits(), batch_size=100, rng=0)
@@ -49,19 +56,25 @@ class DataLoader:
     def __init__(
         self,
         dataset: Examples,
-        batch_size: int,
+        *more: Any,
+        batch_size: int | None = None,
         shuffle: bool = True,
         gpu: bool = False,
-        *,
         rng: Rng = None,
         drop_last: bool = False,
     ) -> None:
         name = type(self).__name__
+        while more and is_table(more[0]):  # DataLoader(X, T, 32)
+            dataset, more = (*(dataset if isinstance(dataset, tuple) else (dataset,)), more[0]), more[1:]
+        if len(more) > 3:
+            raise TypeError(f"{name}: expected at most batch_size, shuffle and gpu after the data, got {more}")
+        settings: Any = (*more, *(batch_size, shuffle, gpu)[len(more) :])
+        batch_size, shuffle, gpu = settings
         if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
             raise TypeError(f"{name}: expected batch_size to be an int, got {batch_size!r}; divide by //, not by /")
         if batch_size < 1:
             raise ValueError(f"{name}: expected batch_size >= 1, got {batch_size}; len(dataset) gives one batch")
-        self.dataset = _examples(dataset, name)
+        self.dataset: Any = as_dataset(dataset, name)
         self.batch_size, self.shuffle, self.drop_last = int(batch_size), shuffle, drop_last
         self.rng = orders(rng)
         if not len(self.dataset):
@@ -72,6 +85,14 @@ class DataLoader:
         if gpu:
             self.to_gpu()
         self.reset()
+
+    if not TYPE_CHECKING:  # It would hide every misspelt name.
+        __getattr__ = hinting("DataLoader")
+
+    def __repr__(self) -> str:
+        settings = f"batch_size={self.batch_size}, shuffle={self.shuffle}{', drop_last=True' * self.drop_last}"
+        data = type(self.dataset).__name__
+        return f"{type(self).__name__}({data} of {len(self.dataset):,} examples, {settings}): {len(self):,} batches"
 
     def __len__(self) -> int:
         batches, rest = divmod(len(self.dataset), self.batch_size)
@@ -153,15 +174,3 @@ class SeqDataLoader(DataLoader):
         n = len(self.dataset)
         starts = np.arange(self.batch_size) * n // self.batch_size
         return (self._batch((starts + i) % n) for i in range(len(self)))
-
-
-def _examples(dataset: Any, name: str) -> Dataset | Sequence[Example]:
-    """Return `dataset` as an object with a length and examples ``(x, t)``."""
-    if isinstance(dataset, tuple) and len(dataset) == 2 and isinstance(dataset[0], np.ndarray):
-        return ArrayDataset(*dataset)
-    if isinstance(dataset, np.ndarray) or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-        raise TypeError(
-            f"{name}: expected a Dataset, a pair of arrays (X, T) or a sequence of examples (x, t), "
-            f"got {type(dataset).__name__}; give (X, None) for data without labels, a list for a generator"
-        )
-    return dataset

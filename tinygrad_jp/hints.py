@@ -14,7 +14,6 @@ _LOOP = "tinygrad_jp.fit(model, loss, loader, optimizer, epochs), whose source i
 _MODE = "nothing: layers train, except under `with tinygrad_jp.test_mode():`"
 _TEST = "`with tinygrad_jp.test_mode():` around the calls"
 _COMPILE = "nothing: give fit(model, loss, loader, optimizer, epochs) the loss and the optimizer"
-_STEPS = "lr=schedules.…, with schedules of tinygrad_jp.optimizers"
 _NO_DEVICE = "nothing: arrays are NumPy's, on the CPU"
 _LEAF = "nothing: a Variable is differentiated; data that need no gradient stay plain arrays"
 _DTYPE = "model.astype(np.float64)"
@@ -68,7 +67,6 @@ HINTS: dict[str, dict[str, str]] = {
         "load": "model.load_weights(path)",
         "save": "model.save_weights(path)",
         "device": _NO_DEVICE,
-        "Dataset": "datasets.Dataset",
         "TensorDataset": "DataLoader((X, T), batch_size)",
         "random_split": "datasets.random_split(data, [0.8, 0.2])",
         "F": "from tinygrad_jp import functions as F",
@@ -125,7 +123,6 @@ HINTS: dict[str, dict[str, str]] = {
         "ModuleList": "a plain list: layers in lists, tuples and dicts are found",
         "ModuleDict": "a plain dict: layers in lists, tuples and dicts are found",
         "ParameterList": "a plain list: Parameters in lists, tuples and dicts are found",
-        "Parameter": "tinygrad_jp.Parameter",
         "Embedding": "L.EmbedID(in_size, out_size)",
         "Conv2D": "L.Conv2d(out_channels, kernel_size)",
         "Convolution2D": "L.Conv2d(out_channels, kernel_size)",
@@ -149,7 +146,6 @@ HINTS: dict[str, dict[str, str]] = {
     },
     "tinygrad_jp.models": {
         "Module": "models.Model",
-        "Layer": "tinygrad_jp.Layer",
         "Linear": "L.Linear(out_size), with `from tinygrad_jp import layers as L`",
         "Transformer": "models.GPT(…), or L.TransformerBlock(n_heads)",
         "resnet18": "models.ResNet18()",
@@ -278,7 +274,6 @@ HINTS: dict[str, dict[str, str]] = {
         "use_cleargrads": "model.cleargrads()",
         "add_param_group": "optimizer.setup(model, groups={layer: lr})",
     },
-    "schedule": {"step": _STEPS},
     "DataLoader": {
         "map": "transform=… of the data set",
         "shuffle_": "shuffle=True",

@@ -26,7 +26,41 @@ SCHEDULES = {
 
 
 def test_every_schedule_is_in_the_table():
-    assert set(SCHEDULES) == set(schedules.__all__)
+    assert {*SCHEDULES, "by_epoch", "plateau"} == set(schedules.__all__)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_by_epoch_counts_epochs(name):
+    schedule = SCHEDULES[name][0]
+    rate = schedules.by_epoch(schedule, 5)
+    assert [rate(t) for t in range(1, 31)] == [schedule(epoch) for epoch in range(1, 7) for _ in range(5)]
+    assert pickle.loads(pickle.dumps(rate))(7) == rate(7)
+
+
+@pytest.mark.parametrize("losses", [[3, 2, 1, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5], [1.0] * 12, [5, 6, 4, 7, 8, 9, 3, 3, 3]])
+def test_plateau_is_that_of_torch(losses):
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.8)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1, threshold=0)
+    ours = schedules.plateau(0.8, gamma=0.5, patience=2)
+    for loss in losses:
+        theirs.step(loss)
+        ours.report(loss)
+        assert ours(1) == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+def test_plateau_has_a_floor_and_a_state():
+    rate = schedules.plateau(1.0, gamma=0.1, patience=1, final=0.05)
+    for _ in range(9):
+        rate.report(1.0)
+    again = schedules.plateau(1.0)
+    again.load_state(rate.state())
+    assert rate(1) == again(1) == pickle.loads(pickle.dumps(rate))(1) == 0.05
+    for wrong in (lambda: schedules.plateau(-1), lambda: schedules.plateau(1, patience=0)):
+        with pytest.raises(ValueError, match="plateau"):
+            wrong()
+    with pytest.raises(ValueError, match="by_epoch"):
+        schedules.by_epoch(rate, 0)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

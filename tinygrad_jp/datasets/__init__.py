@@ -16,6 +16,7 @@ For data of your own, use `ArrayDataset`, or a subclass of `Dataset` that fills 
 
 from tinygrad_jp.datasets.dataset import ArrayDataset, Dataset, stack
 from tinygrad_jp.datasets.images import CIFAR10, CIFAR100, MNIST, Digits, FashionMNIST
+from tinygrad_jp.datasets.parts import Subset, TupleDataset, random_split
 from tinygrad_jp.datasets.text import Shakespeare
 from tinygrad_jp.datasets.toys import SinCurve, Spiral, TwoMoons
 from tinygrad_jp.hints import HINTS
@@ -34,7 +35,10 @@ __all__ = [
     "Shakespeare",
     "SinCurve",
     "Spiral",
+    "Subset",
+    "TupleDataset",
     "TwoMoons",
+    "random_split",
     "stack",
 ]
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinygrad_jp.datasets.pictures import html
 from tinygrad_jp.transforms import Array
 
 __all__ = ["ArrayDataset", "Dataset", "Example", "Transform", "stack"]
@@ -44,6 +45,9 @@ class Dataset:
         self.transform = transform or identity
         self.target_transform = target_transform or identity
         self.prepare()
+        for key in ("data", "label"):  # A table of pandas would take an index as the name of a column.
+            if hasattr(vars(self).get(key), "to_numpy"):
+                setattr(self, key, as_array(vars(self)[key], type(self).__name__))
 
     def prepare(self) -> None:
         """Fill `data` and, if there are labels, `label`. Subclasses override this."""
@@ -74,6 +78,15 @@ class Dataset:
 
     def __iter__(self) -> Iterator[Example]:
         return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        """The name, the number of examples, and what arrays hold them, before any transform."""
+        arrays = {"x": self.data, "t": self.label}
+        parts = [f"{k} {a.shape[1:]} {a.dtype}" for k, a in arrays.items() if isinstance(a, np.ndarray)]
+        return f"{type(self).__name__}: {', '.join([f'{len(self):,} examples', *parts])}"
+
+    def _repr_html_(self) -> str | None:
+        return html(self)
 
     def batch(self, indices: Array) -> Example:
         """Return the examples at the integers `indices` as two arrays, by one indexing operation if `data` is one."""
@@ -109,27 +122,48 @@ class ArrayDataset(Dataset):
 
 def as_array(values: ArrayLike, name: str) -> Array:
     """Return data or labels as an array with one element per example."""
+    kind = type(values).__name__
     try:
-        array = np.asarray(values)
+        array = np.from_dlpack(values) if _speaks_dlpack_only(values) else np.asarray(values)  # type: ignore[arg-type]
     except ValueError:
         shapes = ", ".join(sorted({str(np.shape(value)) for value in values}))  # type: ignore[union-attr]
         raise ValueError(f"{name}: expected examples of one shape, got {shapes}; crop or pad them first") from None
+    except (TypeError, RuntimeError, BufferError) as error:  # Of PyTorch: a tensor with a graph, or on another device.
+        raise TypeError(
+            f"{name}: expected an array, got a {kind} that does not give one: {error}; "
+            f"convert it first, by .to_numpy(), or .detach().cpu().numpy() for a tensor"
+        ) from None
+    if array.dtype == object and hasattr(values, "to_numpy"):
+        raise TypeError(
+            f"{name}: expected numbers, got a {kind} that holds other things; choose columns of numbers and write "
+            f".to_numpy(np.float32), or number the classes: np.unique(column, return_inverse=True)[1]"
+        )
     if not array.ndim:
         raise ValueError(f"{name}: expected an array with an axis of examples, got {array}; write [{array}]")
     return array
 
 
-def stack(examples: Sequence[Any]) -> Example:
-    """Stack examples ``(x, t)`` into a batch ``(X, T)``. T is None if every t is.
+def is_table(values: Any) -> bool:
+    """Whether `values` are many examples at once: an array, a list, a table of pandas, a tensor of PyTorch."""
+    tabular = isinstance(values, list) or hasattr(values, "__array__") or hasattr(values, "__dlpack__")
+    return tabular and not isinstance(values, np.generic)
+
+
+def _speaks_dlpack_only(values: Any) -> bool:
+    return hasattr(values, "__dlpack__") and not hasattr(values, "__array__")
+
+
+def stack(examples: Sequence[Any]) -> Any:
+    """Stack examples ``(x, t)`` into a batch ``(X, T)``; those of more parts likewise. T is None if every t is.
 
     >>> stack([(1.0, 0), (2.0, 1)])
     (array([1., 2.]), array([0, 1]))
     """
     for example in examples:
-        if not isinstance(example, tuple | list) or len(example) != 2:
+        if not isinstance(example, tuple | list) or len(example) != max(2, len(examples[0])):
             raise TypeError(f"batch: expected examples (x, t), got {type(example).__name__}; without t, give (x, None)")
-    xs, ts = [x for x, _ in examples], [t for _, t in examples]
-    return as_array(xs, "batch"), None if ts and all(t is None for t in ts) else as_array(ts, "batch")
+    columns = [list(column) for column in zip(*examples, strict=True)] or [[], []]
+    return tuple(None if c and all(t is None for t in c) else as_array(c, "batch") for c in columns)
 
 
 def _apply(transform: Callable[[Any], Any], batch: Array) -> Array:

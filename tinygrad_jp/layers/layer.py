@@ -7,7 +7,7 @@ import numpy as np
 
 from tinygrad_jp.core import Array, ArrayLike, Parameter, Variable, next_sequence
 from tinygrad_jp.files import Pathlike, from_layout, load_weights, save_weights, to_layout
-from tinygrad_jp.formatting import printable
+from tinygrad_jp.formatting import escape, printable
 from tinygrad_jp.hints import hinting
 from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.entrance import FLOATS, NUMBERS, entering
@@ -296,6 +296,12 @@ class Layer:
             for d, name, (_, layer) in zip(depth, names, rows, strict=True)
         ]
         return "\n".join(map(printable, [lines[0] + " parameters", *lines[1:]]))
+
+    def _repr_html_(self) -> str:
+        """The layers as a table: where they are, what they are, and how much they learn."""
+        rows = [(path, layer._signature(), _count(layer)) for path, layer in self.layers_by_path()]
+        lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        return f"<table><tr><th>path</th><th>layer</th><th>parameters</th></tr>{lines}</table>"
 
     def _signature(self) -> str:
         """The layer's name and what tells it from others of its kind, such as `Linear(784, 10)`."""

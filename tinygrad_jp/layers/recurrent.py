@@ -20,22 +20,28 @@ class Recurrent(Layer):
     Both start from the state that the last call left in `h` (None at first, which stands for zeros), so a sequence may
     be given in any portions; `reset_state` clears it. W (I, G·H), U (H, G·H) and b (G·H,) hold the blocks of the G
     gates side by side. Each block starts from `init`, by default with the variance 1/I or 1/H, and b from zero. If
-    `in_size` is not given, the first x determines it.
+    `in_size` is not given, the first x determines it. With `num_layers`, each further layer, in `above`, reads the h of
+    the one below it; what comes out is the h of the last.
     """
 
     _converts = NUMBERS
     gates = 1
     h: ArrayLike | None = None
+    above: "tuple[Recurrent, ...]" = ()
+    level = 0
 
     def __init__(
         self,
         hidden_size: int,
         in_size: int | None = None,
         *,
+        num_layers: int = 1,
         dtype: DTypeLike = np.float32,
         init: Initializer = "lecun",
         rng: Rng = None,
     ) -> None:
+        if num_layers < 1:
+            raise ValueError(f"{type(self).__name__}: expected num_layers of at least 1, got {num_layers}")
         self.hidden_size, self.dtype, self.init = hidden_size, dtype, init
         self.rng = None if rng is None else generator(rng)  # From a seed, all blocks would start alike.
         self.W = Parameter(name="W")
@@ -44,6 +50,14 @@ class Recurrent(Layer):
         if in_size is not None:
             self.W.data = self._blocks(in_size)
         self.reset_state()
+        if num_layers > 1:
+            above = [
+                type(self)(hidden_size, hidden_size, dtype=dtype, init=init, rng=self.rng)
+                for _ in range(num_layers - 1)
+            ]
+            self.above = tuple(above)
+            for level, layer in enumerate(above, 1):
+                layer.level = level
 
     def _blocks(self, rows: int) -> Array:
         shape = (rows, self.hidden_size)
@@ -52,6 +66,7 @@ class Recurrent(Layer):
     def reset_state(self) -> None:
         """Clear the state: the next x starts new sequences."""
         self.h = None
+        super().reset_state()
 
     def forward(self, x: Array) -> Variable:
         self._check(x.shape)
@@ -60,7 +75,10 @@ class Recurrent(Layer):
         z = F.linear(x[None] if x.ndim == 2 else np.swapaxes(x, 0, 1), self.W, self.b)
         hs = self._states(z, self._state(self.h, z))
         self.h = h = hs[-1]
-        return h if x.ndim == 2 else np.swapaxes(hs, 0, 1)
+        y = h if x.ndim == 2 else np.swapaxes(hs, 0, 1)
+        for layer in self.above:
+            y = layer(y)
+        return y
 
     def _state(self, state: ArrayLike | None, z: Variable) -> Array:
         """`state`, or zeros if it is None, in the dtype of z (T, N, G·H)."""
@@ -78,7 +96,7 @@ class Recurrent(Layer):
         if self.h is not None and np.shape(self.h)[0] != shape[0]:
             raise ValueError(
                 f"{name}: expected x of {np.shape(self.h)[0]} sequences, as many as the state has, got {shape[0]}; "
-                f"call reset_state() before new sequences"
+                f"call reset_state() before new sequences, or leave out a smaller last batch with drop_last=True"
             )
 
     def _states(self, z: Variable, h: Array) -> Variable:
@@ -88,7 +106,9 @@ class Recurrent(Layer):
     # PyTorch adds a second b, which is b_hh here, to h·U.
 
     def _torch_names(self) -> Mapping[str, str]:
-        return {"W": "weight_ih_l0.T", "U": "weight_hh_l0.T", "b": "bias_ih_l0", "b_hh": "bias_hh_l0"}
+        k = self.level
+        own = {"W": f"weight_ih_l{k}.T", "U": f"weight_hh_l{k}.T", "b": f"bias_ih_l{k}", "b_hh": f"bias_hh_l{k}"}
+        return own | {f"above.{i}": "" for i in range(len(self.above))}
 
     def _to_torch(self, arrays: dict[str, Array]) -> dict[str, Array]:
         return arrays | ({"b_hh": np.zeros_like(arrays["b"])} if "b" in arrays else {})
@@ -99,8 +119,8 @@ class Recurrent(Layer):
         shapes = [np.shape(arrays[key]) if key in arrays else "none" for key in ("b", "b_hh")]
         if shapes != [(self.gates * self.hidden_size,)] * 2:
             raise ValueError(
-                f"expected bias_ih_l0 and bias_hh_l0 of shape ({self.gates * self.hidden_size},), "
-                f"got {shapes[0]} and {shapes[1]}"
+                f"expected bias_ih_l{self.level} and bias_hh_l{self.level} "
+                f"of shape ({self.gates * self.hidden_size},), got {shapes[0]} and {shapes[1]}"
             )
         weights = {key: a for key, a in arrays.items() if key not in ("b", "b_hh")}
         return weights | self._joined_biases(arrays["b"], arrays["b_hh"])
@@ -109,7 +129,8 @@ class Recurrent(Layer):
         return {"b": b + b_hh}
 
     def _signature(self) -> str:
-        return f"{type(self).__name__}({'?' if self.W.data is None else self.W.shape[0]}, {self.hidden_size})"
+        more = f", num_layers={1 + len(self.above)}" if self.above else ""
+        return f"{type(self).__name__}({'?' if self.W.data is None else self.W.shape[0]}, {self.hidden_size}{more})"
 
 
 class RNN(Recurrent):
@@ -117,7 +138,9 @@ class RNN(Recurrent):
 
     A step of x (N, I) gives h (N, H), and a sequence (N, T, I) all of its h, (N, T, H), both from the state that the
     last call left in `h`; `reset_state()` clears it. `init` is the distribution of W and U. If `in_size` is not given,
-    the first x determines it. Source: Elman, Finding Structure in Time, 1990. DeZero has W in `x2h`, U in `h2h`.
+    the first x determines it. `num_layers` such layers stand one above the other.
+
+    Source: Elman, Finding Structure in Time, 1990. DeZero has W in `x2h`, U in `h2h`.
 
     >>> layer = RNN(3, rng=0)
     >>> layer(np.ones((5, 2), np.float32)).shape, layer(np.ones((5, 10, 2), np.float32)).shape
@@ -145,7 +168,8 @@ class LSTM(Recurrent):
     c: ArrayLike | None = None
 
     def reset_state(self) -> None:
-        self.h = self.c = None
+        super().reset_state()
+        self.c = None
 
     def _states(self, z: Variable, h: Array) -> Variable:
         states = recurrent.lstm(z, self.U, h, self._state(self.c, z))
@@ -175,11 +199,12 @@ class GRU(Recurrent):
         hidden_size: int,
         in_size: int | None = None,
         *,
+        num_layers: int = 1,
         dtype: DTypeLike = np.float32,
         init: Initializer = "lecun",
         rng: Rng = None,
     ) -> None:
-        super().__init__(hidden_size, in_size, dtype=dtype, init=init, rng=rng)
+        super().__init__(hidden_size, in_size, num_layers=num_layers, dtype=dtype, init=init, rng=rng)
         self.b_hn = Parameter(np.zeros(hidden_size, dtype), name="b_hn")
 
     def _states(self, z: Variable, h: Array) -> Variable:

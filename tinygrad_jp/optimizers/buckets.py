@@ -65,8 +65,10 @@ class Bucket:
             x[...] = part
 
 
-def group(params: list[Parameter], steps: Mapping[Parameter, int]) -> Iterator[list[Parameter]]:
-    """The parameters by bucket: small ones of the same dtype and the same number of steps together, large ones alone.
+def group(
+    params: list[Parameter], steps: Mapping[Parameter, int], rates: Mapping[Parameter, Any]
+) -> Iterator[list[Parameter]]:
+    """The parameters by bucket: small ones of the same dtype, rate and number of steps together, large ones alone.
 
     If data overlap, as in tied weights, all are alone: the second step must see what the first has done.
     """
@@ -78,7 +80,7 @@ def group(params: list[Parameter], steps: Mapping[Parameter, int]) -> Iterator[l
         if p.size > small:
             yield [p]
             continue
-        key = compute_dtype(p.dtype), steps[p]
+        key = compute_dtype(p.dtype), steps[p], rates.get(p)
         if filled[key] + p.size > BUCKET_SIZE:
             yield groups.pop(key)
             filled[key] = 0

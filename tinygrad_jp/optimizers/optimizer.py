@@ -66,6 +66,7 @@ class Optimizer:
         self.t = 0
         self._slots: dict[Parameter, list[Array]] = {}
         self._steps: dict[Parameter, int] = {}
+        self._rates: dict[Parameter, Rate | None] = {}  # Of parameters that have one of their own, or None for none.
         self._buckets: list[Bucket] = []
         self._filled: list[Array] = []  # The parameters in the buckets, and their arrays.
         self._declare(**settings)
@@ -98,12 +99,34 @@ class Optimizer:
         if "step" in vars(cls):
             cls.step = _refusing_a_bare_call(cls.step)  # type: ignore[method-assign]
 
-    def setup(self, target: Any) -> Self:
-        """Set the model whose parameters are to be updated, and return the optimizer."""
+    def setup(self, target: Any, groups: Mapping[Any, Rate | None] | None = None) -> Self:
+        """Set the model whose parameters are to be updated, and return the optimizer.
+
+        `groups` gives layers or Parameters in it a learning rate of their own, a number or a schedule, or None: these
+        are not updated at all. Where several groups hold a Parameter, the last one counts. Groups are not part of
+        `state()`: a run that is resumed gives them again.
+
+        >>> from tinygrad_jp import models, optimizers
+        >>> model = models.MLP(10, 10, 1)
+        >>> optimizer = optimizers.Adam(lr=0.001).setup(model, groups={model.l0: None, model.l2: 0.01})
+        """
         if not callable(getattr(target, "params", None)):
             raise TypeError(f"setup: expected a model or a layer, got {type(target).__name__}")
-        self.target = target
+        rates = {p: lr for owner, lr in (groups or {}).items() for p in self._group(owner, lr, target.params())}
+        self.target, self._rates = target, rates
+        self._filled = []  # Parameters of one bucket have one rate.
         return self
+
+    def _group(self, owner: Any, lr: Rate | None, within: list[Parameter]) -> list[Parameter]:
+        """The Parameters of one group, which are all to be `within` the model."""
+        params = [owner] if isinstance(owner, Parameter) else getattr(owner, "params", list)()
+        if not params or not {*map(id, params)} <= {*map(id, within)}:
+            raise ValueError(
+                f"setup: expected groups of layers and Parameters of the model, got {type(owner).__name__}"
+            )
+        if lr is not None:
+            _checked(type(self).__name__, "lr", lr)
+        return params
 
     def add_hook(self, hook: Hook) -> Self:
         """Call `hook(params)` before each update, with the parameters that have gradients. Return the optimizer.
@@ -127,24 +150,31 @@ class Optimizer:
         # Written past the check in `__setattr__`, which is for users and takes a fifth of a small update.
         write, t = object.__setattr__, self.t + 1
         lr = getattr(self, "lr", 0.0)  # An optimizer of one's own may have none.
-        write(self, "rate", lr if type(lr) is float else self._rate(lr, t))
+        rate = lr if type(lr) is float else self._rate(lr, t)
+        write(self, "rate", rate)
         one_by_one = self._steps_one_by_one()
         try:
             for bucket in self._buckets:
                 bucket.t += 1
                 write(self, "t", bucket.t)
+                if self._rates:
+                    own = self._rates.get(bucket.params[0])
+                    write(self, "rate", rate if own is None else self._rate(own, t))
                 if one_by_one:
                     self.update_one(bucket.params[0])
                 else:
                     bucket.apply(self.step)
         finally:
             write(self, "t", t)
+            write(self, "rate", rate)
 
     def _params_with_gradients(self) -> list[Parameter]:
         name = type(self).__name__
         if self.target is None:
             raise RuntimeError(f"{name}: no model to update; call setup(model) first")
         params = [p for p in self.target.params() if p._grad is not None]
+        if self._rates:
+            params = [p for p in params if self._rates.get(p, 0) is not None]
         if not params:
             raise RuntimeError(f"{name}: no parameter has a gradient; call loss.backward() first")
         return params
@@ -168,6 +198,11 @@ class Optimizer:
             f"{type(self).__name__}: write step(self, x, g, ..., scratch), or update_one(self, param)"
         )
 
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={_text(getattr(self, name))}" for name in self._settings)
+        target = "no model" if self.target is None else type(self.target).__name__
+        return f"{type(self).__name__}({settings}) of {target}: {self.t:,} updates"
+
     if not TYPE_CHECKING:  # It would hide every misspelt name.
         __getattr__ = hinting("Optimizer")
 
@@ -182,7 +217,7 @@ class Optimizer:
         self._steps = self._step_counts()
         for p in params:
             self._restart_if_new(p)
-        groups = [[p] for p in params] if self._steps_one_by_one() else group(params, self._steps)
+        groups = [[p] for p in params] if self._steps_one_by_one() else group(params, self._steps, self._rates)
         self._buckets = [self._make_bucket(params) for params in groups]
         self._filled = [*params, *(p._array for p in params)]
 
@@ -305,6 +340,15 @@ class Optimizer:
     def __getstate__(self) -> dict[str, Any]:
         """Everything except the buckets, which the first update makes again."""
         return vars(self) | {"_steps": self._step_counts(), "_buckets": [], "_filled": []}
+
+
+def _text(setting: Any) -> str:
+    """A number, or a schedule with its settings."""
+    if isinstance(setting, float):
+        return f"{setting:g}"
+    if isinstance(setting, functools.partial):
+        return f"{setting.func.__name__.strip('_')}({', '.join(map(_text, setting.args))})"
+    return str(getattr(setting, "__name__", setting))
 
 
 def _refusing_a_bare_call(step: Callable[..., None]) -> Callable[..., None]:
