@@ -1,4 +1,4 @@
-"""Every function that can be differentiated, with arguments to prove it on: one line each.
+"""Every function that can be differentiated, with arguments to check it on: one line each.
 
 A case is a function of arrays, or of Variables, and the shapes of its inputs, drawn from an interval where it is
 smooth. `table` names the entry of the table of derivatives that the case stands for.
@@ -394,7 +394,7 @@ CASES: list[Case] = [
 ]
 # fmt: on
 
-# What is proven in a file of its own: file → entries of the table.
+# What is checked in a file of its own: file → entries of the table.
 ELSEWHERE = {
     "test_function.py": [output],
     "test_convolution.py": [f for f in RULES if getattr(f, "__module__", "") == convolution.__name__],
