@@ -9,6 +9,11 @@ from tinygrad_jp.names import aliases
 __getattr__ = aliases(__name__)
 
 is_simple_core = False
+as_array = np.asarray
+
+
+def setup_variable() -> None:
+    """Does nothing: the operators of `Variable` are always there."""
 
 
 def _operation(name: str, func: Array, swapped: bool = False) -> Callable[..., Variable]:
@@ -26,4 +31,4 @@ rsub, rdiv = _operation("rsub", np.subtract, True), _operation("rdiv", np.divide
 
 
 def __dir__() -> list[str]:
-    return ["is_simple_core", "add", "sub", "mul", "div", "neg", "pow", "rsub", "rdiv"]
+    return ["as_array", "is_simple_core", "setup_variable", "add", "sub", "mul", "div", "neg", "pow", "rsub", "rdiv"]

@@ -6,7 +6,7 @@ There are no second names for one thing. A name from elsewhere raises AttributeE
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_jp.names import missing
+from tinygrad_jp.names import MEMBERS, missing
 
 __all__ = ["HINTS", "hinting"]
 
@@ -284,6 +284,12 @@ HINTS: dict[str, dict[str, str]] = {
 }
 
 
+def _has(thing: Any, name: str) -> bool:
+    """Whether `thing` is of the kind of layer that has DeZero's member `name`."""
+    needed = "_parts" if "2" in name else {"in_size": "_in_size", "in_channels": "_in_channels"}.get(name)
+    return needed is None or (hasattr(type(thing), needed) and ("2" not in name or name in thing._parts))
+
+
 def hinting(kind: str) -> Callable[[Any, str], Any]:
     """The `__getattr__` of a class, called for names that it lacks: what to write instead, or Python's own error.
 
@@ -294,9 +300,11 @@ def hinting(kind: str) -> Callable[[Any, str], Any]:
     ...
     AttributeError: Sum has no zero_grad; write model.cleargrads()
     """
-    hints = HINTS[kind]
+    hints, members = HINTS[kind], MEMBERS.get(kind, {})
 
     def look_up(self: Any, name: str) -> Any:
+        if name in members and not hasattr(type(self), name) and _has(self, name):
+            return members[name](self)
         if name in hints and not hasattr(type(self), name):
             raise missing(type(self).__name__, name, hints)
         return object.__getattribute__(self, name)  # Raises the error that there was, also that inside a property.

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-__all__ = ["DEZERO", "aliases", "missing"]
+__all__ = ["DEZERO", "MEMBERS", "aliases", "missing"]
 
 _ARITHMETIC = ("add", "sub", "mul", "div", "neg", "pow", "rsub", "rdiv")
-_CORE = ("Config", "Function", "Parameter", "Variable", "as_array", "as_variable", "no_grad", "setup_variable")
+_CORE = ("Config", "Function", "Parameter", "Variable", "as_variable", "no_grad")
 _SIMPLE = ("linear", "mean_squared_error", "sigmoid", "softmax", "softmax_cross_entropy", "conv2d", "pooling")
 _SIZES = ("get_conv_outsize", "get_deconv_outsize", "pair")
 
@@ -25,7 +25,7 @@ DEZERO: dict[str, dict[str, str]] = {
         **{name: f"tinygrad_jp.{name}" for name in ("core_simple", "cuda", "dataloaders", "functions_conv", "utils")},
         "is_simple_core": "tinygrad_jp.core_simple:is_simple_core",
     },
-    "tinygrad_jp.core": _all("tinygrad_jp.core_simple", *_ARITHMETIC),
+    "tinygrad_jp.core": _all("tinygrad_jp.core_simple", "as_array", "setup_variable", *_ARITHMETIC),
     "tinygrad_jp.functions": {
         **_all("tinygrad_jp.core", "Function", "Variable", "as_array", "as_variable"),
         **_all("tinygrad_jp.core_simple", *_ARITHMETIC),
@@ -64,6 +64,46 @@ DEZERO: dict[str, dict[str, str]] = {
     "tinygrad_jp.utils": {
         **_all("tinygrad_jp.core", "Variable", "as_variable"),
         "cuda": "tinygrad_jp.cuda",
+    },
+}
+
+
+def _no_gpu() -> None:
+    raise RuntimeError("to_gpu: arrays are NumPy's here, there is no GPU; ask tinygrad_jp.cuda.gpu_enable first")
+
+
+def _generation(v: Any) -> int:
+    """How many Functions the longest way from v back to a leaf has."""
+    depth, waiting, found = {None: 0}, [v.creator], set()
+    while waiting:
+        f = waiting.pop()
+        if f is not None and f not in found:
+            found.add(f)
+            waiting += [x.creator for x in f.variables]
+    for f in sorted(found, key=lambda f: f.sequence):
+        depth[f] = 1 + max((depth[x.creator] for x in f.variables), default=0)
+    return depth[v.creator]
+
+
+def _part(name: str) -> Callable[[Any], Any]:
+    return lambda layer: layer._part(name)
+
+
+# DeZero's members that are here for old scripts only, as functions of the object. `hinting` looks them up.
+MEMBERS: dict[str, dict[str, Callable[[Any], Any]]] = {
+    "Variable": {
+        "matmul": lambda v: lambda W: v @ W,
+        "to_cpu": lambda v: lambda: None,
+        "to_gpu": lambda v: _no_gpu,
+        "set_creator": lambda v: lambda f: setattr(v, "creator", f),
+        "generation": _generation,
+    },
+    "Layer": {
+        "to_cpu": lambda layer: lambda: None,
+        "to_gpu": lambda layer: _no_gpu,
+        "in_size": lambda layer: layer._in_size(),
+        "in_channels": lambda layer: None if layer.W.data is None else layer._in_channels(),
+        **{name: _part(name) for name in ("x2h", "h2h", *(f"{a}2{b}" for a in "xh" for b in "fiou"))},
     },
 }
 

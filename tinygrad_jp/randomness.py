@@ -21,7 +21,7 @@ class NumpyState:
         self._source = source
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         return getattr(np.random if self._source is None else self._source, name)
 
@@ -138,6 +138,15 @@ def generator(rng: Rng = None) -> "np.random.Generator":
         found = NumpyState() if _default is None else _default
     chosen: Any = found if isinstance(found, NumpyState) else np.random.default_rng(found)
     return chosen
+
+
+def seeded_as_in_the_book(seed: int) -> "np.random.Generator":
+    """NumPy's state after `np.random.seed(seed)`: the global one if that is the default, which is then seeded."""
+    found: Any = NumpyState(np.random.RandomState(seed))
+    if _default is None:
+        np.random.seed(seed)
+        found = NumpyState()
+    return found
 
 
 def orders(rng: Rng = None) -> "np.random.Generator":

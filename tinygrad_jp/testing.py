@@ -21,6 +21,7 @@ def gradient_check(
     rtol: float = 1e-5,
     atol: float = 1e-7,
     rng: Rng = 0,
+    **settings: Any,
 ) -> bool:
     """Check the backward pass of `f` at `inputs` against central differences, to the order given.
 
@@ -28,8 +29,10 @@ def gradient_check(
     (s(x + h·v) − s(x − h·v)) / 2h must equal Σ v·∂s/∂x, where ∂s/∂x is what `backward()` gives. For order 2 the
     gradients are checked in the same way, as functions of the inputs and of w; and so on.
 
-    f takes Variables and returns one; `inputs` are arrays of floats, lists or numbers. Differences are taken in
-    float64. A layer computes in the dtype of its Parameters, so make it with `dtype=np.float64` to check it. Of a
+    f takes Variables and returns one; `inputs` are arrays, Variables or lists. The first is checked in floats; of those
+    that follow, floats are checked, and the rest is given to f as it is: integers such as labels, single numbers,
+    shapes, None. So are settings by keyword. Differences are taken in float64. A layer computes in the dtype of its
+    Parameters, so make it with `dtype=np.float64` to check it. Of a
     gradient in float32, only three digits are compared. h is the step. It is made smaller next to the edge of what f is
     defined for, as for log next to 0. The two may differ by atol + rtol·(their size). Also checked: the gradient has
     its input's shape and dtype, and no input is changed.
@@ -52,17 +55,42 @@ def gradient_check(
     """
     if order < 1:
         raise ValueError(f"gradient_check: expected an order of at least 1, got {order}")
-    xs = [np.array(x, getattr(x, "dtype", None)) for x in inputs]
-    for i, x in enumerate(xs):
-        if x.dtype.kind != "f":
-            raise TypeError(f"gradient_check: expected floats as input {i}, got {x.dtype}; let f hold what is constant")
-    rng = generator(rng)
-    name = getattr(f, "__name__", repr(f))
+    rng, name = generator(rng), getattr(f, "__name__", repr(f))
+    f, xs = _split(f, inputs, settings)
     for k in range(1, order + 1):
         label = name if k == 1 else f"{name}, derivative of order {k}"
         w = _check_once(label, f, xs, h, rtol, atol, rng)
         f, xs = _gradients_of(f), [*xs, w]
     return True
+
+
+def _split(f: Callable[..., Any], inputs: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, list[Array]]:
+    """f as a function of the inputs that are checked, and these."""
+    given = [x.data if isinstance(x, Variable) else x for x in inputs]
+    checked = {i: _floats(x) for i, x in enumerate(given) if not i or _is_checked(x)}
+    for i, x in checked.items():
+        if x.dtype.kind != "f":
+            raise TypeError(
+                f"gradient_check: expected numbers as input {i}, got {x.dtype}; let f hold what is constant"
+            )
+    if len(checked) == len(inputs) and not settings:
+        return f, [*checked.values()]
+
+    def of_checked(*xs: Any) -> Any:
+        places = dict(zip(checked, xs, strict=True))
+        return f(*[places.get(i, x) for i, x in enumerate(inputs)], **settings)
+
+    return of_checked, [*checked.values()]
+
+
+def _floats(x: Any) -> Array:
+    """A copy of x: of its dtype, or float64 for integers."""
+    x = np.array(x, getattr(x, "dtype", None))
+    return x.astype(np.float64) if x.dtype.kind in "iu" else x
+
+
+def _is_checked(x: Any) -> bool:
+    return isinstance(x, np.ndarray | np.generic | list) and np.asarray(x).dtype.kind == "f"
 
 
 def _check_once(

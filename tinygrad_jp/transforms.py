@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from tinygrad_jp.names import aliases
 from tinygrad_jp.randomness import Rng, generator
 
 __all__ = [
@@ -35,6 +36,9 @@ __all__ = [
     "ToArray",
     "ToFloat",
 ]
+
+
+__getattr__ = aliases(__name__)
 
 
 def __dir__() -> list[str]:
@@ -93,6 +97,34 @@ class ToArray(AsType):
 
     def __call__(self, x: Any) -> Array:
         return super().__call__(_array(x))
+
+
+class ToInt(AsType):
+    """Convert an array to integers, or to `dtype`."""
+
+    def __init__(self, dtype: DTypeLike = int) -> None:
+        super().__init__(dtype)
+
+
+class Convert:
+    """Convert a Pillow image to `mode`, such as "RGB" or "L"; "BGR" is RGB with the channels in reverse order."""
+
+    def __init__(self, mode: str = "RGB") -> None:
+        self.mode = mode
+
+    def __call__(self, x: Any) -> Any:
+        if self.mode != "BGR":
+            return x.convert(self.mode)
+        x = x.convert("RGB")
+        return _pillow().merge("RGB", x.split()[::-1])
+
+
+class ToPIL:
+    """Convert an array (C, H, W) to a Pillow image; (1, H, W) gives a gray one."""
+
+    def __call__(self, x: Array) -> Any:
+        x = np.asarray(x)
+        return _pillow().fromarray(x[0] if len(x) == 1 else x.transpose(1, 2, 0))
 
 
 class Normalize:
@@ -262,6 +294,12 @@ class RandomHorizontalFlip:
         x = _images(x, "RandomHorizontalFlip")
         chosen = generator(self.rng).random((*x.shape[:-3], 1, 1, 1)) < self.p
         return np.where(chosen, x[..., ::-1], x)
+
+
+def _pillow() -> Any:
+    from PIL import Image  # type: ignore[import-not-found,unused-ignore]
+
+    return Image
 
 
 def _array(x: Any) -> Array:

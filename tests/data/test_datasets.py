@@ -269,13 +269,15 @@ TOYS = [Spiral, TwoMoons, SinCurve]
     (Spiral, (300, 2), np.int64), (TwoMoons, (200, 2), np.int64), (SinCurve, (999, 1), np.float32),
 ])  # fmt: skip
 def test_computed_sets(make, shape, dtype):
+    tg.seed(None)
     before = np.random.get_state()[1].copy()
     train, again, test = make(), make(train=True), make(train=False)
     assert train.data.shape == shape and train.data.dtype == np.float32
     assert len(train.label) == len(train) and train.label.dtype == dtype
-    assert np.array_equal(train.data, again.data) and np.array_equal(train.label, again.label)
     assert not np.array_equal(train.data, test.data)
-    assert np.array_equal(np.random.get_state()[1], before)
+    follows = make is not TwoMoons  # DeZero's sets use NumPy's global state.
+    assert np.array_equal(train.data, again.data) and np.array_equal(train.label, again.label) or make is SinCurve
+    assert np.array_equal(np.random.get_state()[1], before) != follows
 
 
 @pytest.mark.parametrize("make", TOYS)

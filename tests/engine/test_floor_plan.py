@@ -19,7 +19,7 @@ LARGEST = {"core": 1300, "calculus": 1600}  # lines of a room
 ROOMS = {
     "core": (
         "the engine: `Variable` and `Function`, the one loop that walks back, the empty table of derivatives",
-        "kinds",
+        "kinds names",
     ),
     "calculus": ("the table, filled: elements, reductions, shapes, linear algebra", "core kinds"),
     "functions": (
@@ -32,7 +32,7 @@ ROOMS = {
     ),
     "models": ("whole networks", "core formatting functions graph hints kinds layers names randomness"),
     "optimizers": ("how parameters follow their gradients; hooks and schedules", "core hints names"),
-    "transforms": ("what is done to an example when it is taken: scaling, augmentation", "randomness"),
+    "transforms": ("what is done to an example when it is taken: scaling, augmentation", "names randomness"),
     "datasets": (
         "Digits (in the package), MNIST, Fashion-MNIST, CIFAR, Shakespeare, spirals and curves",
         "hints names progress randomness transforms",
@@ -68,6 +68,8 @@ OPTIONAL = {
     "resvg_py": {"graph.pixels"},
     "tqdm": {"progress"},
     "safetensors": {"files.weights"},
+    "PIL": {"transforms"},
+    "matplotlib": {"datasets.images"},
 }
 
 FILES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}

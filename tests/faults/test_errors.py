@@ -66,11 +66,6 @@ def v(*shape):
     return Variable(np.ones(shape))
 
 
-def twice_used():
-    f = Twice()
-    return f(f(v(2)))
-
-
 def boolean_backward():
     Variable([True, False]).backward()
 
@@ -193,7 +188,6 @@ ERRORS = [
     (lambda: NoForward()(v(2)), NotImplementedError, "NoForward: write forward(self, x), which takes and returns arrays"),
     (lambda: NoBackward()(v(2)).backward(), NotImplementedError, "NoBackward: write backward(self, gy)"),
     (lambda: NoForward(v(2)), TypeError, "NoForward: an operation is made first, then called: NoForward()(x)"),
-    (twice_used, RuntimeError, "Twice: this instance has been applied; make a new one for each call: Twice()(x)"),
     # Functions of networks
     (lambda: F.mean_squared_error(v(4, 1), v(4)), ValueError, "mean_squared_error: expected two arguments of one shape, got (4, 1)"),
     (lambda: F.softmax_cross_entropy(v(2, 3), [0, 3]), ValueError, "softmax_cross_entropy: expected integers from 0 to 2, got 0 to 3"),

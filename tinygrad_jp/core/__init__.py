@@ -12,8 +12,6 @@ Readers of the graph (pictures, traces, derivatives, the debugger) use what is l
 docstring names.
 """
 
-import numpy as np
-
 from tinygrad_jp.core.arrays import Outputs, output
 from tinygrad_jp.core.backward import Observer, key_of, propagate, run_backward, toposort
 from tinygrad_jp.core.settings import Config, no_grad, test_mode, using_config
@@ -29,6 +27,7 @@ from tinygrad_jp.core.variable import (
     primitive,
 )
 from tinygrad_jp.kinds import Array, ArrayLike, Axis, Shape
+from tinygrad_jp.names import aliases
 
 __all__ = [
     "PULLBACKS",
@@ -44,7 +43,6 @@ __all__ = [
     "Variable",
     "apply",
     "apply_inplace",
-    "as_array",
     "as_variable",
     "key_of",
     "next_sequence",
@@ -54,14 +52,13 @@ __all__ = [
     "propagate",
     "pullback",
     "run_backward",
-    "setup_variable",
     "test_mode",
     "toposort",
     "using_config",
 ]
 
-as_array = np.asarray
+__getattr__ = aliases(__name__)
 
 
-def setup_variable() -> None:
-    """Does nothing: the operators of `Variable` are always there. DeZero's programs call it."""
+def __dir__() -> list[str]:
+    return __all__

@@ -4,6 +4,7 @@ Calling NumPy on a `Variable` computes what NumPy computes, and records a `Funct
 what. A Variable knows the Function that created it, and a Function the Variables that it was given. That is the graph.
 """
 
+import copy
 import functools
 import itertools
 from collections.abc import Callable
@@ -342,10 +343,11 @@ class Function:
     def __call__(self, *inputs: ArrayLike) -> Any:
         """Apply the function, and record that."""
         if getattr(self, "args", ()):
-            name = type(self).__name__
-            raise RuntimeError(f"{name}: this instance has been applied; make a new one for each call: {name}()(x)")
-        xs = tuple(as_variable(x) for x in inputs)
-        args = tuple(x.data for x in xs)
+            fresh = copy.copy(self)  # The graph holds this one.
+            Function.__init__(fresh)
+            return fresh(*inputs)
+        xs = tuple([x if x is None or isinstance(x, Variable) else self.constant(as_data(x)) for x in inputs])
+        args = tuple([None if x is None else x.data for x in xs])
         Function.__init__(self, type(self), args, NO_SETTINGS, xs, None)
         y = self.forward(*args)
         whose = f"{self.name}.forward"
@@ -372,10 +374,11 @@ class Function:
         if gxs is None:
             raise TypeError(f"{self.name}.backward: expected a gradient, got None; return it, zeros if there is none")
         gxs = gxs if isinstance(gxs, tuple) else (gxs,)
-        if len(gxs) != len(self.args):
+        if len(gxs) > len(xs := self.xs) or any(x is not None and not x.is_constant for x in xs[len(gxs) :]):
             raise ValueError(
                 f"{self.name}.backward: expected {len(self.args)} gradients, one per input, got {len(gxs)}"
             )
+        gxs += (None,) * (len(xs) - len(gxs))
         return gxs if _recording() else plain(gxs)
 
 

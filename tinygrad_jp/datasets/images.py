@@ -1,5 +1,6 @@
 """Labelled images: Digits, which come with the package, and MNIST, Fashion-MNIST and CIFAR."""
 
+from ast import literal_eval
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from tinygrad_jp.datasets import cifar, idx
 from tinygrad_jp.datasets.dataset import Dataset, Transform
-from tinygrad_jp.datasets.downloads import load
+from tinygrad_jp.datasets.downloads import load, plain_file
+from tinygrad_jp.randomness import generator
 from tinygrad_jp.transforms import Scale
 
 __all__ = ["CIFAR10", "CIFAR100", "MNIST", "Digits", "FashionMNIST"]
@@ -101,6 +103,16 @@ class MNIST(Dataset):
             mirrors=self.mirrors,
             limit=idx.size(shape) + 10_000,
         )
+
+    def show(self, row: int = 10, col: int = 10) -> None:
+        """Draw `row` x `col` examples, chosen at random, with Matplotlib."""
+        from matplotlib import pyplot  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+        chosen = self.data[generator().integers(0, len(self.data), row * col)]
+        grid = chosen.reshape(row, col, *self.data.shape[1:]).transpose(0, 3, 1, 4, 2)
+        pyplot.imshow(grid.reshape(row * grid.shape[1], col * grid.shape[3], -1).squeeze(), cmap="gray")
+        pyplot.axis("off")
+        pyplot.show()
 
     @staticmethod
     def labels() -> dict[int, str]:
@@ -251,3 +263,18 @@ NAMES = {
         "non-insect invertebrates, people, reptiles, small mammals, trees, vehicles 1, vehicles 2"
     ),
 }
+
+
+class ImageNet(Dataset):
+    """The names of ImageNet's 1,000 classes, as in DeZero. The images are not here."""
+
+    mirror = (
+        "https://gist.githubusercontent.com/yrevar/942d3a0ac09ec9e5eb3a/raw/"
+        "238f720ff059c1f82f368259d1ca4ffa5dd8f9f5/imagenet1000_clsidx_to_labels.txt"
+    )
+
+    @classmethod
+    def labels(cls) -> dict[int, str]:
+        """Return the name of each class, from a file that is downloaded at the first call."""
+        names: dict[int, str] = literal_eval(plain_file(cls.mirror, cls.mirror.rpartition("/")[2]).read_text("utf-8"))
+        return names

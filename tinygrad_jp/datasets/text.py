@@ -99,6 +99,20 @@ class Shakespeare(Dataset):
         return "".join(self.chars[i] for i in numbers)
 
 
+class Shakespear(Dataset):
+    """The same text as in DeZero: each example is one character and the next one, as numbers, of the whole text.
+
+    `char_to_id` and `id_to_char` number the characters in the order in which they first occur.
+    """
+
+    def prepare(self) -> None:
+        text = Shakespeare(length=1)._read()
+        self.char_to_id = {char: i for i, char in enumerate(dict.fromkeys(text))}
+        self.id_to_char = dict(enumerate(self.char_to_id))
+        ids = np.array([self.char_to_id[char] for char in text])
+        self.data, self.label = ids[:-1], ids[1:]
+
+
 def _original(path: Path) -> str:
     with path.open("rb") as file:
         verify(file, SHA256)

@@ -1,11 +1,11 @@
 """Small computed data sets: classes to separate, and a curve to predict."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from tinygrad_jp.datasets.dataset import Dataset, Transform
-from tinygrad_jp.randomness import Rng, generator
+from tinygrad_jp.randomness import Rng, generator, seeded_as_in_the_book
 from tinygrad_jp.transforms import Array
 
 __all__ = ["SinCurve", "Spiral", "TwoMoons"]
@@ -37,15 +37,27 @@ class Spiral(Toy):
 
     Point i of arm j lies at radius r = i / 100 and angle 4 j + 4 r + noise, in radians; the noise is normal, of
     standard deviation 0.2. `rng` is a seed, a Generator, or None for the default generator, which `tinygrad_jp.seed`
-    seeds. By default the set is the same each time. The set for testing differs from the one for training.
+    seeds. By default the points are those of the DeZero book, one set for training and another for testing. As there,
+    `np.random.seed(1984)`, for testing `(2020)`, comes first, so that what is drawn after them is the book's, too; not
+    after `tinygrad_jp.seed` or with `rng=`, where NumPy's global state stays as it is.
 
-    Source: the spiral of the DeZero book (Koki Saito, 2020), step 48, after A. Karpathy's CS231n notes. The random
-    numbers are others here, since NumPy's global generator is not used.
+    Source: the DeZero book (Koki Saito, 2020), step 48, after A. Karpathy's CS231n notes.
 
     >>> x, t = Spiral()[:]
     >>> x.shape, np.bincount(t)
     ((300, 2), array([100, 100, 100]))
     """
+
+    def __init__(
+        self,
+        train: bool = True,
+        transform: Transform = None,
+        target_transform: Transform = None,
+        *,
+        rng: Rng | Literal["book"] = "book",
+    ) -> None:
+        rng = seeded_as_in_the_book(1984 if train else 2020) if isinstance(rng, str) else rng
+        super().__init__(train, transform, target_transform, rng=rng)
 
     def prepare(self) -> None:
         """Compute the points, arm after arm."""
@@ -104,12 +116,23 @@ class SinCurve(Toy):
     The curve has 1,000 points over one period, so N = 999. For training it is a sine with uniform noise in
     [-0.05, 0.05], for testing a cosine without noise. `data` and `label` are ``(999, 1)``.
 
-    `rng` is as in `Spiral`. Source: the DeZero book (Koki Saito, 2020), step 59; float32 here, float64 there.
+    `rng` is a seed, a Generator, or None for the default generator. Source: the DeZero book (Koki Saito, 2020),
+    step 59; float32 here, float64 there.
 
     >>> dataset = SinCurve()
     >>> dataset.data.shape, bool((dataset.data[1:] == dataset.label[:-1]).all())
     ((999, 1), True)
     """
+
+    def __init__(
+        self,
+        train: bool = True,
+        transform: Transform = None,
+        target_transform: Transform = None,
+        *,
+        rng: Rng = None,
+    ) -> None:
+        super().__init__(train, transform, target_transform, rng=rng)
 
     def prepare(self) -> None:
         """Compute the curve, and cut it into pairs of neighbours."""

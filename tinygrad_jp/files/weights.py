@@ -25,7 +25,20 @@ def load_weights(model: Any, path: Pathlike, *, layout: str | None = None) -> No
         if layout:
             model.load_state(arrays, layout=layout)
         else:
-            model.load_state(_renamed(arrays, {path.replace(".", "/"): path for path in model._named_arrays()}))
+            arrays = _renamed(arrays, {path.replace(".", "/"): path for path in model._named_arrays()})
+            model.load_state(_from_dezero(model, arrays))
+
+
+def _from_dezero(model: Any, arrays: dict[str, Any]) -> dict[str, Any]:
+    """`arrays`, where those of recurrent layers may be divided and named as in DeZero: ``rnn/x2h/W``."""
+    for path, layer in model.layers_by_path():
+        parts = getattr(type(layer), "_parts", ())
+        names = {name: path.replace(".", "/") + "/" * bool(path) + name for name in parts}
+        own = {f"{part}/{key}": arrays.pop(f"{name}/{key}", None) for part, name in names.items() for key in "Wb"}
+        own = {name: array for name, array in own.items() if array is not None}
+        if own:
+            arrays |= {f"{path}.{key}".removeprefix("."): a for key, a in layer._from_dezero(own).items()}
+    return arrays
 
 
 def _renamed(arrays: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -134,7 +134,9 @@ class Deconv2d(Conv2d):
 
     def _arranged(self, W: Array) -> Array:
         OC, C, KH, KW = W.shape
-        W = W.reshape(self.groups, OC // self.groups, C, KH, KW).swapaxes(1, 2)
+        if callable(self.init) or self.init == "orthogonal":
+            W = W.reshape(self.groups, OC // self.groups, C, KH, KW).swapaxes(1, 2)
+        # Otherwise all elements are alike, and they come in DeZero's order.
         return np.ascontiguousarray(W.reshape(self.groups * C, OC // self.groups, KH, KW))
 
     def _in_channels(self) -> int:

@@ -93,6 +93,9 @@ class Layer:
     def forward(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: write forward(self, x)")
 
+    def _complete(self) -> None:
+        """Draw what still waits though its size is known."""
+
     def params(self) -> list[Parameter]:
         """Every Parameter in the order of definition. One that is shared comes once, where it is first."""
         return [*self._learned()]
@@ -191,6 +194,8 @@ class Layer:
         >>> [(name, array.shape) for name, array in Linear(3, in_size=2).state(layout="torch").items()]
         [('weight', (3, 2)), ('bias', (3,))]
         """
+        for _, layer in self.layers_by_path():
+            layer._complete()
         arrays = self._named_arrays()
         waiting = [path for path, p in arrays.items() if p.data is None]
         if waiting:

@@ -46,6 +46,9 @@ class Linear(Layer):
         if in_size is not None:
             self._init_W(in_size)
 
+    def _in_size(self) -> int | None:
+        return None if self.W.data is None else self.W.shape[0]
+
     def _init_W(self, in_size: int) -> None:
         self.W.data = initialize(self.init, (in_size, self.out_size), self.dtype, self.rng)
 

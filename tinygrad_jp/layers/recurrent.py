@@ -9,7 +9,8 @@ from tinygrad_jp.kinds import DTypeLike, np
 from tinygrad_jp.layers.entrance import NUMBERS, as_numbers, cast
 from tinygrad_jp.layers.initializers import Initializer, initialize
 from tinygrad_jp.layers.layer import Layer
-from tinygrad_jp.randomness import Rng, generator
+from tinygrad_jp.layers.linear import Linear
+from tinygrad_jp.randomness import NumpyState, Rng, generator
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -26,6 +27,11 @@ class Recurrent(Layer):
 
     _converts = NUMBERS
     gates = 1
+    # As in DeZero: the order in which the blocks are drawn; whether U is drawn at the first state, where numbers come
+    # from NumPy's global state; and the parts of the weights, each with the number of its block.
+    _drawn: tuple[int, ...] = ()
+    _draws_U_late = False
+    _parts: Mapping[str, int] = {}
     h: ArrayLike | None = None
     above: "tuple[Recurrent, ...]" = ()
     level = 0
@@ -45,10 +51,13 @@ class Recurrent(Layer):
         self.hidden_size, self.dtype, self.init = hidden_size, dtype, init
         self.rng = None if rng is None else generator(rng)  # From a seed, all blocks would start alike.
         self.W = Parameter(name="W")
-        self.U = Parameter(self._blocks(hidden_size), name="U")
+        self.U = Parameter(name="U")
         self.b = Parameter(np.zeros(self.gates * hidden_size, dtype), name="b")
         if in_size is not None:
             self.W.data = self._blocks(in_size)
+        follows = rng is None and isinstance(generator(), NumpyState)
+        if in_size is not None or not (self._draws_U_late and follows):
+            self.U.data = self._blocks(hidden_size)
         self.reset_state()
         if num_layers > 1:
             above = [
@@ -61,7 +70,13 @@ class Recurrent(Layer):
 
     def _blocks(self, rows: int) -> Array:
         shape = (rows, self.hidden_size)
-        return np.concatenate([initialize(self.init, shape, self.dtype, self.rng) for _ in range(self.gates)], axis=1)
+        order = self._drawn or range(self.gates)
+        blocks = {i: initialize(self.init, shape, self.dtype, self.rng) for i in order}
+        return np.concatenate([blocks[i] for i in range(self.gates)], axis=1)
+
+    def _complete(self) -> None:
+        if self.U.data is None and self.W.data is not None:
+            self.U.data = self._blocks(self.hidden_size)
 
     def reset_state(self) -> None:
         """Clear the state: the next x starts new sequences."""
@@ -72,6 +87,8 @@ class Recurrent(Layer):
         self._check(x.shape)
         if self.W.data is None:
             self.W.data = self._blocks(x.shape[-1])
+        if self.h is not None or x.ndim == 3:
+            self._complete()
         z = F.linear(x[None] if x.ndim == 2 else np.swapaxes(x, 0, 1), self.W, self.b)
         hs = self._states(z, self._state(self.h, z))
         self.h = h = hs[-1]
@@ -102,6 +119,33 @@ class Recurrent(Layer):
     def _states(self, z: Variable, h: Array) -> Variable:
         """The states h (T, N, H) after each step, from z = x·W + b (T, N, G·H) and h (N, H)."""
         raise NotImplementedError
+
+    def _part(self, name: str) -> Linear:
+        """The part of the weights that DeZero keeps in the Linear layer `name`, such as x2h."""
+        part = Linear(self.hidden_size, nobias=name[0] == "h", dtype=self.dtype)
+        part.W = self._block(self.W if name[0] == "x" else self.U, self._parts[name])
+        if part.b is not None:
+            part.b = self._block(self.b, self._parts[name])
+        return part
+
+    def _block(self, p: Parameter, i: int) -> Parameter:
+        """Block number i of p, as a Parameter that shares its memory; p itself if there are no others."""
+        if self.gates == 1 or p.data is None:
+            return p
+        return Parameter(p.data[..., i * self.hidden_size : (i + 1) * self.hidden_size], name=p.name)
+
+    def _from_dezero(self, parts: dict[str, Array]) -> dict[str, Array]:
+        """W, U and b from the parts that DeZero keeps."""
+        for key, kind in (("W", "x"), ("W", "h"), ("b", "x")):
+            if missing := [name for name in self._parts if name[0] == kind and f"{name}/{key}" not in parts]:
+                raise ValueError(f"{type(self).__name__}: expected DeZero's arrays, missing: {missing[0]}/{key}")
+        order = sorted(self._parts, key=lambda name: self._parts[name])
+        x, h = ([name for name in order if name[0] == kind] for kind in "xh")
+        return {
+            "W": np.concatenate([parts[f"{name}/W"] for name in x], axis=1),
+            "U": np.concatenate([parts[f"{name}/W"] for name in h], axis=1),
+            "b": np.concatenate([parts[f"{name}/b"] for name in x]),
+        }
 
     # PyTorch adds a second b, which is b_hh here, to h·U.
 
@@ -147,8 +191,11 @@ class RNN(Recurrent):
     ((5, 3), (5, 10, 3))
     """
 
+    _draws_U_late = True
+    _parts: Mapping[str, int] = {"x2h": 0, "h2h": 0}
+
     def _states(self, z: Variable, h: Array) -> Variable:
-        return recurrent.rnn(z, self.U, h)
+        return np.tanh(z) if self.U.data is None else recurrent.rnn(z, self.U, h)
 
 
 class LSTM(Recurrent):
@@ -165,6 +212,8 @@ class LSTM(Recurrent):
     """
 
     gates = 4
+    _drawn = (1, 0, 3, 2)
+    _parts: Mapping[str, int] = {f"{a}2{b}": i for i, b in enumerate("ifuo") for a in "xh"}
     c: ArrayLike | None = None
 
     def reset_state(self) -> None:
