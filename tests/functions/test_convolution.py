@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.strategies import convolutions, windows
 from tinygrad_jp import Variable, gradient_check, no_grad
 from tinygrad_jp.functions.convolution import average_pooling, col2im, conv2d, deconv2d, im2col, pooling
 
@@ -58,39 +59,6 @@ def reference_deconv2d(x, W, b, stride, pad, size, dilation, groups):
         y[:, channels, h, w] += x[:, c, i, j, None] * W[c, :, k, l]
     y = y[:, :, pad[0] : pad[0] + size[0], pad[1] : pad[1] + size[1]]
     return y if b is None else y + b[:, None, None]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Settings to try
-
-PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
-SEEDS = st.integers(0, 2**32 - 1)
-
-
-@st.composite
-def convolutions(draw):
-    """x, W, b and settings that fit each other: (x, W, b, stride, pad, dilation, groups)."""
-    kernel, stride, dilation = draw(PAIRS), draw(PAIRS), draw(PAIRS)
-    pad = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
-    groups, n, c, oc = draw(st.tuples(*[st.integers(1, 3)] * 4))
-    size = [
-        max(1, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 4)) for k, p, d in zip(kernel, pad, dilation, strict=True)
-    ]
-    rng = np.random.default_rng(draw(SEEDS))
-    x = rng.standard_normal((n, c * groups, *size))
-    W = rng.standard_normal((oc * groups, c, *kernel))
-    return x, W, rng.standard_normal(oc * groups), stride, pad, dilation, groups
-
-
-@st.composite
-def windows(draw):
-    """x and where a kernel moves over it: (x, kernel, stride, pad). No two pixels of x are equal."""
-    kernel, stride = draw(PAIRS), draw(PAIRS)
-    pad = tuple(draw(st.integers(0, k - 1)) for k in kernel)
-    size = [max(1, k - 2 * p) + draw(st.integers(0, 4)) for k, p in zip(kernel, pad, strict=True)]
-    shape = (draw(st.integers(1, 2)), draw(st.integers(1, 2)), *size)
-    rng = np.random.default_rng(draw(SEEDS))
-    return rng.permutation(np.prod(shape)).reshape(shape) / 8 - 3.0, kernel, stride, pad
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -245,15 +213,6 @@ def test_gradients_to_third_order(rng):
     x, W = rng.standard_normal((1, 2, 3, 3)), rng.standard_normal((2, 2, 2, 2))
     assert gradient_check(lambda x, W: conv2d(np.tanh(x), W**2, pad=1) ** 2, x, W, order=3)
     assert gradient_check(lambda x, W: pooling(conv2d(x, W) ** 3, 2), x, W, order=3)
-
-
-@given(convolutions())
-def test_gradients_of_any_setting(c):
-    x, W, b, stride, pad, dilation, groups = c
-    settings = {"dilation": dilation, "groups": groups}
-    assert gradient_check(lambda x, W, b: conv2d(x, W, b, stride, pad, **settings), x, W, b)
-    y = conv2d(x, W, b, stride, pad, **settings).data
-    assert gradient_check(lambda y, W: deconv2d(y, W, None, stride, pad, x.shape[2:], **settings), y, W)
 
 
 @pytest.mark.parametrize(

@@ -430,6 +430,7 @@ def test_what_nothing_makes_smaller_is_cut_and_the_picture_says_so():
     assert 250 < len(draw(irregular(150)).nodes) <= 302
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [None, -1])
 def test_twenty_thousand_operations(depth):
     assert len(draw(chain(20_000), depth=depth).nodes) == (40_001 if depth else 5)

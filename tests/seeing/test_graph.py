@@ -346,6 +346,7 @@ def test_graphviz_shows_names_as_they_are():
 any_name = st.text(min_size=1) | st.text('\\"&;<>{}[]|NGLTHElnr\n amp#', min_size=1)
 
 
+@pytest.mark.slow
 @given(any_name)
 def test_escapes_any_name(name):
     test_escapes(name)

@@ -410,6 +410,7 @@ def test_mistakes(mistake, error, message):
         mistake()
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_no_problem():
     x = Variable(1.0, "x")
     y = x
