@@ -99,10 +99,14 @@ class DataLoader:
         return batches + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Example]:
+        return map(self._batch, self._orders())
+
+    def _orders(self) -> Iterator[NDArray[np.intp]]:
+        """The numbers of the examples, batch after batch."""
         n = len(self.dataset)
         order = self.rng.permutation(n) if self.shuffle else np.arange(n)
         for i in range(len(self)):
-            yield self._batch(order[i * self.batch_size : (i + 1) * self.batch_size])
+            yield order[i * self.batch_size : (i + 1) * self.batch_size]
         self._draw_ahead()
 
     # DeZero's members
@@ -170,7 +174,7 @@ class SeqDataLoader(DataLoader):
                 f"SeqDataLoader: expected at least {batch_size} examples, got {len(self.dataset)}; lower batch_size"
             )
 
-    def __iter__(self) -> Iterator[Example]:
+    def _orders(self) -> Iterator[NDArray[np.intp]]:
         n = len(self.dataset)
         starts = np.arange(self.batch_size) * n // self.batch_size
-        return (self._batch((starts + i) % n) for i in range(len(self)))
+        return ((starts + i) % n for i in range(len(self)))

@@ -25,6 +25,8 @@ class progress(Generic[T]):
     ...     epoch.note = f"loss {loss:.1f}"
     """
 
+    hidden = False  # In processes whose terminal is another one's: see `parallel`.
+
     def __init__(
         self,
         iterable: Iterable[T],
@@ -56,6 +58,7 @@ class progress(Generic[T]):
             from tqdm.auto import tqdm  # type: ignore[import-untyped,unused-ignore]
 
         settings: dict[str, Any] = {"total": self.total, "desc": self.desc or None, "miniters": 1}
+        settings["disable"] = self.hidden
         if self.size:
             settings |= {"unit": "", "unit_scale": True}
         if _in_notebook():

@@ -39,6 +39,10 @@ ROOMS = {
     ),
     "dataloaders": ("mini-batches", "datasets hints randomness"),
     "fitting": ("`fit`, a training loop to use or to copy, and its curves", "core files formatting progress"),
+    "parallel": (
+        "training on many processes, over MPI",
+        "core dataloaders layers progress",
+    ),
     "files": ("what is written whole or not at all: weights, and checkpoints of whole runs", "formatting randomness"),
     "derivatives": ("`grad(f)`, `jacobian`, `hessian`, `vjp`, `jvp`, `hvp`", "core kinds"),
     "testing": ("`gradient_check`", "core randomness"),
@@ -68,6 +72,7 @@ OPTIONAL = {
     "resvg_py": {"graph.pixels"},
     "tqdm": {"progress"},
     "safetensors": {"files.weights"},
+    "mpi4py": {"parallel"},
     "PIL": {"transforms"},
     "matplotlib": {"datasets.images"},
 }

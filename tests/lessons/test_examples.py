@@ -75,6 +75,13 @@ def test_mnist(tmp_path):
     check(output, tmp_path, "mnist", at_least=85)
 
 
+@needs_mnist
+def test_mnist_parallel():
+    output = run("mnist_parallel.py", "--epochs", 1, "--examples", 6000)
+    check_last = re.findall(r"^epoch 1, processes: 1, loss [\d.]+, test ([\d.]+)%$", output, re.M)
+    assert float(check_last[0]) >= 85
+
+
 def test_every_example_is_run():
     texts = [path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].rglob("test_*.py")]
     tested = set(re.findall(r'run\("(\w+\.py)"', "\n".join(texts)))

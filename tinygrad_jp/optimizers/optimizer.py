@@ -142,10 +142,12 @@ class Optimizer:
 
         Raises RuntimeError if there is no model, or no parameter with a gradient, TypeError for integer parameters.
         """
-        params = self._params_with_gradients()
+        params = found = self._params_with_gradients()
         for hook in self.hooks:
             hook(params)
-            params = [p for p in params if p.grad is not None]
+            params = self._params_with_gradients()
+        if not (params or found):
+            raise RuntimeError(f"{type(self).__name__}: no parameter has a gradient; call loss.backward() first")
         self._fill_buckets(params)
         # Written past the check in `__setattr__`, which is for users and takes a fifth of a small update.
         write, t = object.__setattr__, self.t + 1
@@ -169,14 +171,11 @@ class Optimizer:
             write(self, "rate", rate)
 
     def _params_with_gradients(self) -> list[Parameter]:
-        name = type(self).__name__
         if self.target is None:
-            raise RuntimeError(f"{name}: no model to update; call setup(model) first")
+            raise RuntimeError(f"{type(self).__name__}: no model to update; call setup(model) first")
         params = [p for p in self.target.params() if p._grad is not None]
         if self._rates:
             params = [p for p in params if self._rates.get(p, 0) is not None]
-        if not params:
-            raise RuntimeError(f"{name}: no parameter has a gradient; call loss.backward() first")
         return params
 
     def _rate(self, lr: Rate, t: int) -> float:
