@@ -58,7 +58,8 @@ class progress(Generic[T]):
             from tqdm.auto import tqdm  # type: ignore[import-untyped,unused-ignore]
 
         settings: dict[str, Any] = {"total": self.total, "desc": self.desc or None, "miniters": 1}
-        settings["disable"] = self.hidden
+        if self.hidden:
+            settings["disable"] = True
         if self.size:
             settings |= {"unit": "", "unit_scale": True}
         if _in_notebook():
