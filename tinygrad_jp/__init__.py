@@ -37,6 +37,7 @@ from tinygrad_jp.dataloaders import DataLoader, SeqDataLoader
 from tinygrad_jp.debugging import debug
 from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_jp.files import load_checkpoint, save_checkpoint
+from tinygrad_jp.film import Film
 from tinygrad_jp.fitting import History, fit
 from tinygrad_jp.graph import draw, get_dot_graph, plot_dot_graph
 from tinygrad_jp.hints import HINTS
@@ -56,6 +57,7 @@ __all__ = [
     "PULLBACKS",
     "Config",
     "DataLoader",
+    "Film",
     "Function",
     "History",
     "Layer",

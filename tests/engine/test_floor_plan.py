@@ -39,6 +39,7 @@ ROOMS = {
     ),
     "dataloaders": ("mini-batches", "datasets hints randomness"),
     "fitting": ("`fit`, a training loop to use or to copy, and its curves", "core files formatting progress"),
+    "film": ("the film of a training run, on one page", "core files formatting player tracing"),
     "parallel": (
         "training on many processes, over MPI",
         "core dataloaders layers progress",

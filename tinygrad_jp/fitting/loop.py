@@ -24,6 +24,7 @@ def fit(
     *,
     patience: int | None = None,
     metrics: Mapping[str, Measure] | None = None,
+    film: Any = None,
     show: bool = True,
 ) -> History:
     """Train `model` for `epochs` passes over `loader`, and return the History of its losses.
@@ -34,7 +35,8 @@ def fit(
     After each epoch the loss of `validation`, a loader or one batch ``(X, T)``, is taken under `test_mode()`, and so
     are `metrics`, functions of y and t by name. At the end, the weights of the epoch with the lowest validation loss
     are loaded. With `patience`, training stops once so many epochs have not lowered it. A rate of `schedules.plateau`
-    is told the validation loss, or without one that of training. `show` is a progress bar.
+    is told the validation loss, or without one that of training. `film`, a `Film`, keeps each step; `show` is a
+    progress bar.
 
     Raises FloatingPointError if the loss is not finite.
 
@@ -55,7 +57,7 @@ def fit(
     tests = [validation] if isinstance(validation, tuple) else validation
     passes = progress(range(epochs), desc="fit") if show else range(epochs)
     for _ in passes:
-        history.append({"loss": _train(model, loss, loader, optimizer)})
+        history.append({"loss": _train(model, loss, loader, optimizer, film)})
         if tests is not None:
             measured = _measure(model, {"loss": loss, **(metrics or {})}, tests)
             history[-1].update({f"validation {name}": value for name, value in measured.items()})
@@ -76,7 +78,7 @@ def fit(
     return history
 
 
-def _train(model: Any, loss: Measure, loader: Iterable[Any], optimizer: Any) -> float:
+def _train(model: Any, loss: Measure, loader: Iterable[Any], optimizer: Any, film: Any = None) -> float:
     """One pass over `loader`: update the model after each batch, and return the mean loss of an example."""
     total, n = 0.0, 0
     for *inputs, t in loader:
@@ -84,6 +86,8 @@ def _train(model: Any, loss: Measure, loader: Iterable[Any], optimizer: Any) -> 
         value = loss(model(*inputs), t)
         model.cleargrads()
         value.backward()
+        if film is not None:
+            film.step(value)
         optimizer.update()
         total, n = total + value.item() * len(inputs[0]), n + len(inputs[0])
         if not math.isfinite(total):

@@ -1,0 +1,406 @@
+"""The film of a training run: what it keeps, what it notices, and its page in a browser."""
+
+import json
+import re
+import zlib
+from base64 import b64decode
+
+import numpy as np
+import pytest
+
+import tinygrad_jp.functions as F
+import tinygrad_jp.layers as L
+from tests.seeing.browser import PATH, Browser
+from tinygrad_jp import DataLoader, Film, Model, Variable, datasets, fit, models, optimizers
+from tinygrad_jp.film import film as film_module
+from tinygrad_jp.film.phrases import PHRASES
+from tinygrad_jp.film.shots import Plan, shot
+
+X, T = datasets.TwoMoons(rng=0)[:]
+
+
+def train(film, optimizer, steps, x=X, t=T, loss=F.softmax_cross_entropy, **kept):
+    for _ in range(steps):
+        y = loss(film.model(x), t)
+        film.model.cleargrads()
+        y.backward()
+        film.step(y, **kept)
+        optimizer.update()
+    return film
+
+
+def mlp(lr=0.5, steps=30, activation=F.relu, sizes=(16, 2), name="", **settings):
+    model = models.MLP(sizes, activation=activation, rng=0)
+    return train(Film(model, name=name, lang="en", **settings), optimizers.SGD(lr).setup(model), steps)
+
+
+def data(page):
+    text = re.search(r'<script type="text/plain" id="data">([^<]+)<', page)[1]
+    return json.loads(zlib.decompress(b64decode(text)))
+
+
+def unpacked(raw, view):
+    """The picture of a shot of the page, as numbers."""
+    return np.frombuffer(b64decode(raw[0]), np.int8).reshape(view["size"]) / 127 * raw[2]
+
+
+# ---- What it keeps ---------------------------------------------------------------------------------------------------
+
+
+def test_every_number_is_the_engines():
+    model = models.MLP((3, 2), activation=np.tanh, rng=0)
+    optimizer, film = optimizers.MomentumSGD(0.1).setup(model), Film(model, lang="en")
+    known = {"weights": [], "gradients": [], "updates": [], "activations": []}
+    for _ in range(5):
+        loss = F.softmax_cross_entropy(model(X), T)
+        model.cleargrads()
+        loss.backward()
+        film.step(loss)
+        before = model.l0.W.data.copy()
+        known["weights"].append(before)
+        known["gradients"].append(model.l0.W.grad.data.copy())
+        known["activations"].append(np.tanh(X @ before + model.l0.b.data)[:32])
+        optimizer.update()
+        known["updates"].append(model.l0.W.data - before)
+    (found,) = data(film.html())["films"]
+    for i, view in enumerate(found["views"]):
+        if view["path"] not in ("l0.W", "l0"):
+            continue
+        for frame, expected in zip(found["frames"], known[view["kind"]], strict=True):
+            raw = frame["shots"][i]
+            np.testing.assert_allclose(unpacked(raw, view), expected, atol=raw[2] / 240 + 1e-12)
+            if view["kind"] != "activations":
+                assert raw[2] == pytest.approx(np.abs(expected).max(), rel=1e-3)
+                assert raw[3:6] == pytest.approx([np.linalg.norm(expected), expected.mean(), expected.std()], rel=1e-3)
+
+
+def test_long_runs_are_thinned_and_keep_every_loss():
+    film = mlp(steps=100, frames=16)
+    assert len(film.losses) == 100 and 8 <= len(film.frames) <= 16
+    assert [frame["step"] for frame in film.frames] == list(range(0, 100, film.every))
+    assert repr(film) == f"Film(MLP: 100 steps, {len(film.frames)} frames)"
+    (found,) = data(film.html())["films"]
+    assert found["losses"]["count"] == 100
+    np.testing.assert_allclose(found["losses"]["values"], film.losses, rtol=1e-3)
+
+
+def test_very_long_runs_show_means_of_losses():
+    film = mlp(steps=1)
+    film.losses = [float(i) for i in range(10_000)]
+    (found,) = data(film.html())["films"]
+    assert found["losses"]["block"] == 3 and found["losses"]["values"][:2] == [1, 4]
+
+
+def test_the_same_film_gives_the_same_page_and_saving_changes_nothing(tmp_path):
+    film = mlp(steps=4)
+    film.save(tmp_path / "a.html")
+    assert film.html() == film.html() == (tmp_path / "a.html").read_text(encoding="utf-8")
+    train(film, optimizers.SGD(0.5).setup(film.model), 2)
+    assert len(data(film.html())["films"][0]["frames"]) == 6
+
+
+def test_the_model_is_left_as_it_was():
+    model = models.MLP((8, 2), activation=lambda x: F.dropout(F.relu(x)), rng=0)
+    model(X[:1])
+    optimizer = optimizers.SGD(0.1).setup(model)
+    alone = models.MLP((8, 2), activation=lambda x: F.dropout(F.relu(x)), rng=0)
+    alone(X[:1])
+    other = optimizers.SGD(0.1).setup(alone)
+    np.random.seed(0)
+    train(Film(model), optimizer, 12)
+    np.random.seed(0)
+    for _ in range(12):
+        loss = F.softmax_cross_entropy(alone(X), T)
+        alone.cleargrads()
+        loss.backward()
+        other.update()
+    for p, q in zip(model.params(), alone.params(), strict=True):
+        assert np.array_equal(p.data, q.data)
+
+
+def test_fit_takes_a_film():
+    model = models.MLP(8, 2)
+    film = Film(model)
+    fit(model, F.softmax_cross_entropy, DataLoader(X, T, batch_size=50), optimizers.SGD(0.1), 3, film=film, show=False)
+    assert len(film.losses) == 12
+
+
+class Recurrent(Model):
+    def __init__(self, kind):
+        self.cell, self.out = kind(5), L.Linear(2)
+
+    def forward(self, x):
+        self.cell.reset_state()
+        for k in range(4):
+            h = self.cell(x[:, k : k + 1])
+        return self.out(h)
+
+
+def image_network():
+    return models.Sequential(
+        *(L.Conv2d(4, 3, pad=1), F.relu, L.BatchNorm(), F.flatten, L.Linear(2)),
+    )
+
+
+WORKS = {  # The model, its input, and the shape of the activations of one of its layers.
+    "MLP": (lambda: models.MLP(8, 2), X[:20], "l0", [20, 8]),
+    "CNN": (image_network, np.random.default_rng(0).random((6, 1, 5, 5)), "l0", [6, 4, 5, 5]),
+    "RNN": (lambda: Recurrent(L.RNN), np.random.default_rng(0).random((6, 4)), "cell", [6, 4, 5]),
+    "LSTM": (lambda: Recurrent(L.LSTM), np.random.default_rng(0).random((6, 4)), "cell", [6, 4, 5]),
+    "GRU": (lambda: Recurrent(L.GRU), np.random.default_rng(0).random((6, 4)), "cell", [6, 4, 5]),
+}
+
+
+@pytest.mark.parametrize("work", WORKS)
+def test_any_model_is_filmed(work):
+    make, x, path, shape = WORKS[work]
+    model, t = make(), np.arange(len(x)) % 2
+    film = train(Film(model), optimizers.SGD(0.01).setup(model), 4, x, t)
+    (found,) = data(film.html())["films"]
+    shapes = {(view["kind"], view["path"]): view["shape"] for view in found["views"]}
+    assert shapes["activations", path] == shape
+    for p, v in model.named_params().items():
+        for kind in ("weights", "gradients", "updates"):
+            assert shapes[kind, p] == list(v.shape)
+
+
+def test_attention_is_seen():
+    model = models.GPT(7, n_layers=2, width=8, n_heads=2, context=5)
+    ids = np.arange(10).reshape(2, 5) % 7
+    loss = lambda y, t: F.softmax_cross_entropy(y.reshape(-1, 7), t.ravel())  # noqa: E731
+    film = train(Film(model), optimizers.SGD(0.1).setup(model), 2, ids, ids, loss)
+    views = [view for view in data(film.html())["films"][0]["views"] if view["kind"] == "attention"]
+    assert [view["shape"] for view in views] == [[2, 2, 5, 5]] * 2
+
+
+def test_the_plane():
+    film = mlp(steps=5)
+    side = film_module.FIELD
+    left, right, bottom, top = film.field["corners"]
+    assert left < X[:, 0].min() and right > X[:, 0].max() and bottom < X[:, 1].min() and top > X[:, 1].max()
+    (found,) = data(film.html())["films"]
+    assert [frame["field"] is not None for frame in found["frames"]] == [True, False, False, False, True]
+    answers = film.frames[-1]["field"]
+    y = answers.reshape(side, side, 2)[0, 0]  # The upper left corner: the grid is drawn from the top.
+    np.testing.assert_allclose(film.field["grid"][0], [left, top], rtol=1e-5)
+    classes = np.frombuffer(b64decode(found["frames"][-1]["field"]["classes"]), np.uint8)
+    assert classes[0] == y.argmax() and set(found["plane"]["targets"]) == {0, 1}
+    one = models.MLP(4, 1)
+    film = train(Film(one), optimizers.SGD(0.1).setup(one), 1, X, X[:, :1] * 2, F.mean_squared_error)
+    assert set(data(film.html())["films"][0]["frames"][0]["field"]) == {"values", "low", "high"}
+
+
+@pytest.mark.parametrize("x", [np.ones((5, 3)), np.full((5, 2), np.nan)])
+def test_there_is_no_plane_for_other_inputs(x):
+    model = models.MLP(4, 2)
+    film = train(Film(model), optimizers.SGD(0.0).setup(model), 1, x, np.zeros(5, int))
+    assert film.field is None and data(film.html())["films"][0]["plane"] is None
+
+
+def test_backward_passes_are_kept_at_some_steps_and_where_asked():
+    film = mlp(steps=12)
+    assert list(film.played) == [0, 10]
+    train(film, optimizers.SGD(0.5).setup(film.model), 1, backward=True)
+    packed = data(film.html())["films"][0]["players"]
+    assert list(packed) == ["0", "10", "12"]
+    assert zlib.decompress(b64decode(packed["12"])).decode() == film.played[12]
+
+
+@pytest.mark.parametrize(("shape", "kind", "size", "tile"), [
+    ((3, 4), "weights", (3, 4), None), ((7,), "weights", (1, 7), None), ((), "weights", (1, 1), None),
+    ((784, 100), "weights", (25, 25), None), ((4, 3, 5, 5), "weights", (15, 20), (5, 5)),
+    ((40, 6), "activations", (32, 6), None), ((2, 6, 4, 4), "activations", (8, 12), (4, 4)),
+    ((2, 3, 4), "activations", (3, 4), None), ((0, 3), "weights", (0, 3), None),
+])  # fmt: skip
+def test_pictures_of_any_shape(shape, kind, size, tile):
+    x = np.arange(np.prod(shape, dtype=int), dtype=float).reshape(shape)
+    view = Plan(1).of(kind, "W", x)
+    assert (view.height, view.width) == size and view.tile == tile
+    made = shot(view, x)
+    assert len(made.picture) == view.height * view.width and len(made.histogram) == 32
+
+
+def test_a_picture_of_a_large_array_shows_means():
+    x = np.repeat(np.repeat(np.arange(16.0).reshape(4, 4), 32, 0), 32, 1)
+    view = Plan(1).of("weights", "W", x)
+    levels = np.frombuffer(shot(view, x).picture, np.int8).reshape(view.height, view.width).astype(float)
+    np.testing.assert_allclose(levels[:: view.height // 4, :: view.width // 4] * 15 / 127, x[::32, ::32], atol=0.07)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_said(odd):
+    made = shot(Plan(1).of("weights", "W", np.ones(3)), np.array([1.0, odd, 2.0]))
+    assert not made.finite and made.scale == 2
+
+
+# ---- What it notices -------------------------------------------------------------------------------------------------
+
+
+def kinds(film):
+    return {insight["kind"]: insight for insight in data(film.html())["films"][0]["insights"]}
+
+
+def test_a_good_run_has_no_insight():
+    assert kinds(mlp(steps=40)) == {}
+
+
+def test_too_large_a_rate():
+    found = kinds(mlp(lr=60.0, steps=40))
+    assert "large updates" in found and found["large updates"]["step"] == 0 and "dead" in found
+
+
+def test_vanishing_gradients():
+    film = mlp(steps=12, activation=F.sigmoid, sizes=(8,) * 10 + (2,))
+    assert kinds(film)["vanishing"]["path"] == "l0.W" and kinds(film)["vanishing"]["step"] == 0
+
+
+def test_dead_units_and_where_they_began():
+    model = models.MLP((8, 2), activation=F.relu, rng=0)
+    film, optimizer = Film(model), optimizers.SGD(0.01).setup(model)
+    train(film, optimizer, 5)
+    model.l0.b.data = model.l0.b.data - 100
+    train(film, optimizer, 5)
+    assert kinds(film)["dead"] == {"step": 5, "kind": "dead", "path": "l0", "numbers": [8, 8], "more": 0}
+
+
+def test_exploding_gradients_rising_and_infinite_losses():
+    model = models.MLP((4, 1), activation=F.relu, rng=0)
+    film, optimizer = Film(model), optimizers.SGD(1e-4).setup(model)
+    train(film, optimizer, 8, X, X[:, :1], F.mean_squared_error)
+    train(film, optimizer, 12, X, 1000 * X[:, :1], F.mean_squared_error)
+    found = kinds(film)
+    assert found["exploding"]["step"] == 8 and found["rising"]["step"] == 8
+    model.l0.W.data[:] = np.nan
+    train(film, optimizer, 1, X, X[:, :1], F.mean_squared_error)
+    found = kinds(film)
+    assert found["not finite"]["step"] == 20 and found["gradient not finite"]["step"] == 20
+
+
+def test_updates_too_small():
+    assert kinds(mlp(lr=1e-7, steps=5))["small updates"]["step"] == 0
+
+
+def test_every_insight_has_its_words():
+    for kind in ("not finite", "rising", "gradient not finite", "vanishing", "exploding", "dead"):
+        assert len(PHRASES[kind]) == 2
+    for english, japanese in PHRASES.values():
+        assert set(re.findall(r"{\w*}", english)) == set(re.findall(r"{\w*}", japanese))
+
+
+# ---- Mistakes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("mistake", "error", "message"), [
+    (lambda: Film(3), TypeError, "Film: expected a model or a layer, got int"),
+    (lambda: Film(models.MLP(2), frames=1), ValueError, "Film: expected at least 2 frames, got 1"),
+    (lambda: Film(models.MLP(2)).step(1.0), TypeError, "step: expected the loss, a Variable, got float"),
+    (lambda: Film(models.MLP(2)).step(Variable([1.0, 2.0])), ValueError, "step: expected a loss of one number"),
+    (lambda: Film(models.MLP(2)).html(), RuntimeError, "the film has no step; call film.step(loss) after loss."),
+    (lambda: mlp(steps=1).save("film.mp4"), ValueError, "expected a path that ends in .html, got 'film.mp4'"),
+    (lambda: Film(models.MLP(2), lang="fr"), ValueError, "expected lang="),
+])  # fmt: skip
+def test_mistakes(mistake, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        mistake()
+
+
+def test_names_cannot_end_the_page():
+    page = mlp(steps=1, name="</script><b>").html()
+    assert "</script><b>" not in page
+    assert Film(models.MLP(2))._repr_html_().startswith("<pre>Film(") and "<iframe" in mlp(steps=1)._repr_html_()
+
+
+# ---- In a browser ----------------------------------------------------------------------------------------------------
+
+needs_browser = pytest.mark.skipif(PATH is None, reason="no Chromium")
+READY = "new Promise(done => { const wait = () => window.film ? done(1) : setTimeout(wait, 20); wait(); })"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films")
+    one, other = mlp(steps=60, name="lr = 0.5"), mlp(lr=60.0, steps=60, name="lr = 60")
+    one.save(folder / "one.html")
+    one.save(folder / "two.html", beside=other)
+    return folder
+
+
+SCREENS = [(1280, 720), (1366, 768), (1920, 1080), (760, 700), (375, 700)]
+# Elements whose text is cut: wider inside than their box.
+CUT = """
+[...document.querySelectorAll("h1, h2, h3, p, button, output, label, li, span")].filter(e =>
+  e.checkVisibility() && e.id !== "said" && getComputedStyle(e).display !== "inline" &&
+  e.scrollWidth > e.clientWidth + 1
+).map(e => e.textContent)
+"""
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["one.html", "two.html"])
+@pytest.mark.parametrize("size", SCREENS)
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_every_screen(browser, pages, name, size, lang):
+    width, height = size
+    browser.open(pages / name, width=width, height=height, prefers_color_scheme="dark" if width == 1366 else "light")
+    browser.run(READY)
+    browser.run(f"document.querySelector('[data-lang={lang}]').click()")
+    browser.run("film.goTo(30)")
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    if width >= 1000:
+        assert browser.run("document.documentElement.scrollHeight") <= height
+    assert browser.run(CUT) == []
+    assert browser.errors == [] and len(browser.requests) == 1
+
+
+@needs_browser
+def test_keys_move_it_and_switch_pictures(browser, pages):
+    browser.open(pages / "one.html")
+    browser.run(READY)
+    for key, at in (("End", 59), ("ArrowLeft", 58), ("Home", 0), ("ArrowRight", 1)):
+        browser.press(key)
+        assert browser.run("film.state.at") == at
+    for key, kind in (("g", "gradients"), ("u", "updates"), ("w", "weights")):
+        browser.press(key)
+        assert browser.run("film.state.kind") == kind
+        assert browser.run("document.querySelector('[data-kind][aria-pressed=true]').dataset.kind") == kind
+
+
+@needs_browser
+def test_numbers_on_the_screen_are_the_films(browser, pages):
+    film = mlp(steps=60, name="lr = 0.5")
+    browser.open(pages / "one.html")
+    browser.run(READY)
+    browser.run("film.goTo(40)")
+    assert browser.run("document.getElementById('count').textContent") == f"step 40  Loss {film.losses[40]:.4g}"
+    film.html()
+    norm = film.frames[40]["shots"]["weights l0.W"].norm
+    assert f"norm {norm:.4g}" in browser.run("document.querySelector('.numbers').textContent")
+
+
+@needs_browser
+def test_the_player_opens_inside(browser, pages):
+    browser.open(pages / "one.html")
+    browser.run(READY)
+    browser.run("document.querySelector('.players button').click()")
+    browser.run("new Promise(done => setTimeout(done, 1500))")
+    assert browser.run("document.getElementById('player').open") is True
+    inside = "document.querySelector('iframe').contentDocument.documentElement.classList.contains('live')"
+    assert browser.run(inside) is True
+    assert browser.errors == []
+
+
+@needs_browser
+def test_an_insight_leads_to_its_step(browser, pages):
+    browser.open(pages / "two.html")
+    browser.run(READY)
+    assert browser.run("document.querySelectorAll('.film').length") == 2
+    browser.run("film.goTo(30); document.querySelector('.insights li button').click()")
+    assert browser.run("film.state.at") == 0

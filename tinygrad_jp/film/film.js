@@ -1,0 +1,397 @@
+"use strict";
+const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+const unpack = packed => new Response(new Blob([bytes(packed)]).stream().pipeThrough(new DecompressionStream("deflate")));
+unpack(document.getElementById("data").textContent).json().then(start);
+
+function start(data) {
+const films = data.films, two = films.length > 1;
+const find = id => document.getElementById(id);
+const LINES = ["--value", "--gradient", "--third", "--fourth", "--fifth", "--sixth"];
+const state = {at: 0, kind: "weights", lang: document.documentElement.lang, playing: false, layer: null, cell: null};
+let colors = {};
+
+// ---- Words
+
+function say(key, ...parts) {
+  if (key === "title" && !two) return `${data.phrases.title[state.lang === "ja" ? 1 : 0]}: ${films[0].name}`;
+  const text = (data.phrases[key] || [key, key])[state.lang === "ja" ? 1 : 0];
+  return text.replace(/\{(\w*)\}/g, (_, i) => parts[+i || 0]);
+}
+const number = x => x === null || x === undefined ? "–" : x === 0 ? "0" : Math.abs(x) >= 1e-3 && Math.abs(x) < 1e4 ? String(+x.toPrecision(4)) : x.toExponential(2);
+const short = x => { const text = String(+x.toPrecision(3)); return text.length < 8 ? text : x.toExponential(1); };
+function make(tag, parent, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  parent.append(element);
+  return element;
+}
+
+// ---- Data
+
+function shot(film, key, frame) {
+  const i = film.index[key], raw = i === undefined ? null : film.frames[frame].shots[i];
+  if (!raw) return null;
+  const [picture, bars, scale, norm, mean, deviation, zeros, dead, finite] = raw;
+  return {
+    view: film.views[i], levels: new Int8Array(bytes(picture).buffer), bars: bytes(bars), scale, norm, mean, deviation, zeros,
+    dead: dead ? [...new Uint16Array(bytes(dead).buffer)] : [], finite,
+  };
+}
+for (const film of films) {
+  film.index = Object.fromEntries(film.views.map((view, i) => [`${view.kind} ${view.path}`, i]));
+  film.params = film.views.filter(view => view.kind === "weights").map(view => view.path);
+  const layers = film.views.filter(view => view.kind === "activations").map(view => view.path);
+  const owner = path => path.includes(".") ? path.slice(0, path.lastIndexOf(".")) : "";
+  film.layers = [...new Set([...film.params.map(owner), ...layers])].map(path => ({
+    path, params: film.params.filter(param => owner(param) === path), attention: null,
+  }));
+  for (const view of film.views) if (view.kind === "attention") film.layers.push({path: view.path, params: [], attention: view.path});
+  film.steps = film.frames.map(frame => frame.step);
+}
+const longest = films.reduce((a, b) => b.frames.length > a.frames.length ? b : a);
+state.layer = films[0].layers[0];
+// The frame of each film that shows the step at hand: the last one up to it.
+function frameOf(film) {
+  const step = longest.steps[state.at];
+  let i = film.steps.findIndex(other => other > step);
+  return i < 0 ? film.steps.length - 1 : Math.max(i - 1, 0);
+}
+
+// ---- Canvases
+
+function context(canvas) {
+  const ratio = window.devicePixelRatio || 1, {clientWidth: w, clientHeight: h} = canvas;
+  if (canvas.width !== Math.round(w * ratio) || canvas.height !== Math.round(h * ratio)) {
+    canvas.width = Math.round(w * ratio); canvas.height = Math.round(h * ratio);
+  }
+  const c = canvas.getContext("2d");
+  c.setTransform(ratio, 0, 0, ratio, 0, 0);
+  c.clearRect(0, 0, w, h);
+  c.font = "11px system-ui, sans-serif";
+  return [c, w, h];
+}
+function readColors() {
+  const style = getComputedStyle(document.documentElement);
+  for (const name of ["--paper", "--panel", "--ink", "--soft", "--line", "--value", "--gradient", ...LINES]) colors[name] = style.getPropertyValue(name).trim();
+  const rgb = name => [1, 3, 5].map(i => parseInt((colors[name].length === 4 ? "#" + [...colors[name].slice(1)].map(c => c + c).join("") : colors[name]).slice(i, i + 2), 16));
+  colors.rgb = {positive: rgb("--value"), negative: rgb("--gradient"), zero: rgb("--panel")};
+}
+function shade(level) {
+  const part = Math.abs(level) ** .7, end = level < 0 ? colors.rgb.negative : colors.rgb.positive;
+  return colors.rgb.zero.map((z, i) => Math.round(z + (end[i] - z) * part));
+}
+/* A matrix of levels as an image, in whole pixels, as large as fits. Returns where it lies. */
+function matrix(canvas, rows, cols, level, tile, fill) {
+  const [c, w, h] = context(canvas);
+  const gap = tile ? 1 : 0, down = tile ? rows / tile[0] : 1, across = tile ? cols / tile[1] : 1;
+  const size = Math.min((w - gap * across) / cols, (h - gap * down) / rows);
+  const cell = fill ? [(w - gap * across) / cols, (h - gap * down) / rows] : [Math.min(size, 22), Math.min(size, 22)];
+  const x = j => j * cell[0] + (tile ? Math.floor(j / tile[1]) * gap : 0), y = i => i * cell[1] + (tile ? Math.floor(i / tile[0]) * gap : 0);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) {
+    c.fillStyle = `rgb(${shade(level(i, j))})`;
+    c.fillRect(x(j), y(i), Math.max(cell[0], .5) + .3, Math.max(cell[1], .5) + .3);
+  }
+  c.strokeStyle = colors["--line"];
+  c.strokeRect(.5, .5, Math.max(x(cols - 1) + cell[0] - 1, 1), Math.max(y(rows - 1) + cell[1] - 1, 1));
+  return {c, cell, x, y, w, h};
+}
+function picture(canvas, found, fill) {
+  if (!found) { context(canvas); return null; }
+  const [rows, cols] = found.view.size;
+  const place = matrix(canvas, rows, cols, (i, j) => found.levels[i * cols + j] / 127, found.view.tile, fill);
+  if (found.view.kind === "activations" && !found.view.tile) {
+    place.c.strokeStyle = colors["--fifth"]; place.c.lineWidth = 1.5;
+    for (const j of found.dead) if (j < cols) place.c.strokeRect(place.x(j) + .75, .75, Math.max(place.cell[0] - 1.5, 1), place.y(rows - 1) + place.cell[1] - 1.5);
+  }
+  return place;
+}
+/* Lines over the steps: {values: [[step, value]...], color}. */
+function chart(canvas, lines, marks, last, logarithmic) {
+  const [c, w, h] = context(canvas), left = 54, right = w - 6, top = 6, bottom = h - 16;
+  const all = lines.flatMap(line => line.values.map(p => p[1])).filter(v => v !== null && isFinite(v) && (!logarithmic || v > 0));
+  c.fillStyle = colors["--soft"];
+  if (!all.length) return;
+  const f = logarithmic ? Math.log10 : v => v;
+  let low = all.reduce((a, b) => Math.min(a, b)), high = all.reduce((a, b) => Math.max(a, b));
+  if (logarithmic) low = Math.max(low, high * 1e-12);
+  const [a, b] = [f(low), f(high)], x = step => left + (right - left) * step / Math.max(last, 1), y = v => bottom - (bottom - top) * (f(v) - a) / (b - a || 1);
+  c.strokeStyle = colors["--line"]; c.beginPath(); c.moveTo(left, top); c.lineTo(left, bottom); c.lineTo(right, bottom); c.stroke();
+  c.textAlign = "right"; c.fillText(short(high), left - 4, top + 8); c.fillText(short(low), left - 4, bottom);
+  c.textAlign = "left"; c.fillText("0", left, h - 3); c.textAlign = "right"; c.fillText(last.toLocaleString("en"), right, h - 3);
+  for (const mark of marks) { c.fillStyle = colors["--fifth"]; c.fillRect(x(mark) - 1, bottom - 5, 2.5, 5); }
+  for (const line of lines) {
+    c.strokeStyle = line.color; c.lineWidth = 1.6; c.beginPath();
+    let drawing = false;
+    for (const [step, value] of line.values) {
+      if (value === null || !isFinite(value) || (logarithmic && value <= 0)) { drawing = false; continue; }
+      const v = Math.max(value, low);
+      drawing ? c.lineTo(x(step), y(v)) : c.moveTo(x(step), y(v)); drawing = true;
+    }
+    c.stroke();
+  }
+  c.strokeStyle = colors["--ink"]; c.lineWidth = 1; c.beginPath(); c.moveTo(x(longest.steps[state.at]), top); c.lineTo(x(longest.steps[state.at]), bottom); c.stroke();
+  canvas.scrub = px => Math.round((px - left) / Math.max(right - left, 1) * last);
+}
+
+// ---- The page
+
+const main = find("films");
+main.className = two ? "two" : "";
+const screens = films.map((film, n) => {
+  const root = make("section", main, "film"), ui = {film, n};
+  if (two) make("h2", root, "", film.name);
+  const columns = make("div", root, "columns");
+  const charts = make("div", columns, "charts"), middle = make("div", columns, "middle"), side = make("div", columns, "side");
+  ui.charts = {};
+  for (const key of ["loss", "flow", "ratio"]) {
+    const panel = make("div", charts, "panel chart");
+    make("h3", panel).dataset.phrase = key;
+    ui.charts[key] = make("canvas", panel);
+    if (key === "flow") ui.legend = make("div", panel, "legend");
+  }
+  const layers = make("div", middle, "panel layers");
+  ui.cards = film.layers.map(layer => {
+    const card = make("button", layers, "layer");
+    card.type = "button";
+    make("span", card, "", layer.attention ? "" : layer.path || film.name);
+    card.onclick = () => { state.layer = layer; state.cell = null; draw(); };
+    return {layer, card, label: card.firstChild, weights: make("canvas", card), activations: make("canvas", card)};
+  });
+  const detail = make("div", middle, "panel detail");
+  const head = make("div", detail, "head");
+  ui.heading = make("h2", head); ui.params = make("div", head, "params");
+  const pictures = make("div", detail, "pictures");
+  const half = () => make("div", pictures);
+  const left = half(), right = half();
+  ui.leftTitle = make("h3", left); ui.big = make("canvas", left, "big"); ui.numbers = make("p", left, "numbers");
+  ui.rightTitle = make("h3", right); ui.act = make("canvas", right, "big"); ui.actNumbers = make("p", right, "numbers");
+  const below = make("div", detail, "pictures below"), over = make("div", below), cell = make("div", below);
+  make("h3", over).dataset.phrase = "over"; ui.over = make("canvas", over, "over");
+  ui.cellTitle = make("h3", cell); ui.cell = make("canvas", cell, "cell");
+  ui.big.onclick = event => {
+    if (!ui.place) return;
+    const found = current(ui), [rows, cols] = found.view.size, box = ui.big.getBoundingClientRect();
+    const near = (place, count, at) => { for (let k = 0; k < count; k++) if (at < place(k) + ui.place.cell[place === ui.place.x ? 0 : 1]) return k; return -1; };
+    const i = near(ui.place.y, rows, event.clientY - box.top), j = near(ui.place.x, cols, event.clientX - box.left);
+    if (i >= 0 && j >= 0) { state.cell = [i, j]; draw(); }
+  };
+  if (film.plane) {
+    const panel = make("div", side, "panel field");
+    make("h3", panel).dataset.phrase = "field";
+    ui.field = make("canvas", panel);
+  }
+  const insights = make("div", side, "panel insights");
+  make("h3", insights).dataset.phrase = "insights";
+  ui.insights = make("ol", insights);
+  ui.players = make("div", insights, "players");
+  for (const canvas of Object.values(ui.charts)) {
+    const scrub = event => { if (canvas.scrub && (event.type === "click" || event.buttons)) goToStep(canvas.scrub(event.clientX - canvas.getBoundingClientRect().left)); };
+    canvas.onclick = scrub; canvas.onpointermove = scrub;
+  }
+  return ui;
+});
+
+function current(ui) {
+  const layer = twin(ui);
+  if (!layer) return null;
+  const frame = frameOf(ui.film);
+  if (layer.attention) return shot(ui.film, `attention ${layer.attention}`, frame);
+  const param = paramOf(layer);
+  return param === undefined ? null : shot(ui.film, `${state.kind} ${param}`, frame);
+}
+// The layer of this film that has the path of the chosen one.
+// Of the layer's Parameters the chosen one, else the one that comes first.
+const paramOf = layer => layer.params.find(param => param === state.param) ?? layer.params[0];
+const twin = ui => ui.film.layers.find(layer => layer.path === state.layer.path && !layer.attention === !state.layer.attention);
+
+function drawCharts(ui) {
+  const film = ui.film, last = Math.max(...films.map(f => f.losses.count - 1)), marks = film.insights.map(i => i.step);
+  const curve = f => f.losses.values.map((v, i) => [i * f.losses.block, v]);
+  const values = film.losses.values.filter(v => v > 0);
+  const wide = values.length === film.losses.values.length && Math.max(...values) > 30 * Math.min(...values);
+  chart(ui.charts.loss, films.map((f, i) => ({values: curve(f), color: colors[LINES[i]]})), marks, last, wide);
+  ui.series = ui.series || {flow: series(film, "gradients", s => Math.hypot(s[4], s[5])), ratio: series(film, "updates", (s, i, frame) => {
+    const norm = film.frames[frame].shots[film.index[`weights ${film.views[i].path}`]];
+    return norm && norm[3] ? s[3] / norm[3] : null;
+  })};
+  for (const key of ["flow", "ratio"]) chart(ui.charts[key], ui.series[key].map((line, i) => ({values: line.values, color: colors[LINES[i % LINES.length]]})), marks, last, true);
+  ui.legend.replaceChildren();
+  ui.series.flow.slice(0, 6).forEach((line, i) => { make("span", ui.legend, "", line.path).style.color = colors[LINES[i]]; });
+}
+/* For each matrix of weights a line of numbers. Biases follow their matrices, and are left out. */
+function series(film, kind, f) {
+  return film.views.map((view, i) => [view, i]).filter(([view]) => view.kind === kind && (view.shape.length > 1 || film.params.length < 3)).map(([view, i]) => ({
+    path: view.path, values: film.frames.map((frame, k) => [frame.step, frame.shots[i] ? f(frame.shots[i], i, k) : null]),
+  }));
+}
+function drawLayers(ui) {
+  const frame = frameOf(ui.film);
+  for (const {layer, card, label, weights, activations} of ui.cards) {
+    if (layer.attention) label.textContent = `${say("attention")} ${layer.attention}`;
+    card.setAttribute("aria-pressed", layer.path === state.layer.path && !layer.attention === !state.layer.attention);
+    if (layer.attention) { picture(weights, shot(ui.film, `attention ${layer.attention}`, frame)); context(activations); continue; }
+    picture(weights, layer.params.length ? shot(ui.film, `${state.kind} ${layer.params[0]}`, frame) : null);
+    picture(activations, shot(ui.film, `activations ${layer.path}`, frame), true);
+  }
+}
+const shape = view => view.shape.join("×");
+function drawDetail(ui) {
+  const layer = twin(ui), frame = frameOf(ui.film), found = current(ui);
+  ui.heading.textContent = layer ? (layer.attention ? `${say("attention")} ${layer.attention}` : layer.path || ui.film.name) : "–";
+  ui.place = picture(ui.big, found);
+  const param = layer && paramOf(layer);
+  ui.params.replaceChildren();
+  if (layer && layer.params.length > 1) for (const path of layer.params) {
+    const button = make("button", ui.params, "", path.slice(path.lastIndexOf(".") + 1));
+    button.type = "button"; button.setAttribute("aria-pressed", path === param);
+    button.onclick = () => { state.param = path; state.cell = null; draw(); };
+  }
+  ui.leftTitle.textContent = found ? `${layer.attention ? say("attention") : `${param}: ${say(state.kind)}`}  ${shape(found.view)}${found.view.pooled ? `, ${say("pooled")}` : ""}` : "";
+  ui.numbers.textContent = found ? `${say("norm")} ${number(found.norm)}  ${say("mean")} ${number(found.mean)}  ${say("deviation")} ${number(found.deviation)}  ${say("largest")} ${number(found.scale)}` : "";
+  const act = layer && !layer.attention ? shot(ui.film, `activations ${layer.path}`, frame) : null;
+  picture(ui.act, act, act && !act.view.tile);
+  ui.rightTitle.textContent = act ? `${say("activations")} ${shape(act.view)}: ${act.view.note}` : "";
+  ui.actNumbers.textContent = act ? `${say("mean")} ${number(act.mean)}  ${say("deviation")} ${number(act.deviation)}  ${say("zero")} ${act.dead.length}` : "";
+  drawOver(ui, found);
+  drawCell(ui, found);
+}
+function drawOver(ui, found) {
+  const [c, w, h] = context(ui.over);
+  if (!found) return;
+  const i = ui.film.views.indexOf(found.view), frames = ui.film.frames, bins = 32;
+  const top = Math.max(...frames.map(frame => frame.shots[i] ? frame.shots[i][2] : 0)) || 1;
+  frames.forEach((frame, k) => {
+    const raw = frame.shots[i];
+    if (!raw) return;
+    const bars = bytes(raw[1]), height = h * raw[2] / top / bins, start = h / 2 - h * raw[2] / top / 2;
+    for (let b = 0; b < bins; b++) {
+      if (!bars[b]) continue;
+      c.fillStyle = b < bins / 2 ? colors["--gradient"] : colors["--value"]; c.globalAlpha = bars[b] / 255;
+      c.fillRect(k * w / frames.length, h - start - (b + 1) * height, Math.max(w / frames.length, 1), Math.max(height, 1));
+    }
+  });
+  c.globalAlpha = 1; c.fillStyle = colors["--soft"]; c.textAlign = "left";
+  c.fillText(number(top), 2, 10); c.fillText(number(-top), 2, h - 3);
+  c.strokeStyle = colors["--ink"]; const x = (frameOf(ui.film) + .5) * w / frames.length;
+  c.beginPath(); c.moveTo(x, 0); c.lineTo(x, h); c.stroke();
+}
+function drawCell(ui, found) {
+  ui.cellTitle.textContent = say("cell");
+  if (!found || !state.cell) { context(ui.cell); return; }
+  const [i, j] = state.cell, [rows, cols] = found.view.size, at = ui.film.views.indexOf(found.view);
+  if (i >= rows || j >= cols) { context(ui.cell); return; }
+  const values = ui.film.frames.map(frame => {
+    const raw = frame.shots[at];
+    return [frame.step, raw ? new Int8Array(bytes(raw[0]).buffer)[i * cols + j] / 127 * raw[2] : null];
+  });
+  ui.cellTitle.textContent = `${found.view.path} [${i}, ${j}]: ${number(values[frameOf(ui.film)][1])}`;
+  chart(ui.cell, [{values, color: colors["--value"]}], [], Math.max(...films.map(f => f.losses.count - 1)), false);
+  if (ui.place) { ui.place.c.strokeStyle = colors["--ink"]; ui.place.c.lineWidth = 2; ui.place.c.strokeRect(ui.place.x(j), ui.place.y(i), ui.place.cell[0], ui.place.cell[1]); }
+}
+function drawField(ui) {
+  if (!ui.field) return;
+  const [c, w, h] = context(ui.field), {plane} = ui.film, answers = ui.film.frames.slice(0, frameOf(ui.film) + 1).reverse().map(frame => frame.field).find(field => field);
+  if (!answers) return;
+  const raw = bytes(answers.values || answers.classes), shares = answers.shares ? bytes(answers.shares) : null, side = Math.sqrt(raw.length), size = Math.min(w, h);
+  const classColor = k => colors[LINES[k % LINES.length]];
+  for (let k = 0; k < raw.length; k++) {
+    c.globalAlpha = shares ? .12 + .6 * Math.max((shares[k] / 255 - 1 / answers.count) / (1 - 1 / answers.count), 0) : 1;
+    c.fillStyle = shares ? classColor(raw[k]) : `rgb(${shade((raw[k] - 127.5) / 127.5)})`;
+    const [x, y] = [k % side, Math.floor(k / side)], edge = i => Math.round(i * size / side);
+    c.fillRect(edge(x), edge(y), edge(x + 1) - edge(x), edge(y + 1) - edge(y));
+  }
+  c.globalAlpha = 1;
+  const [left, right, bottom, top] = plane.corners, kinds = [...new Set(plane.targets)].sort((a, b) => a - b);
+  plane.points.forEach(([px, py], k) => {
+    const t = plane.targets[k];
+    c.beginPath(); c.arc((px - left) / (right - left) * size, size - (py - bottom) / (top - bottom) * size, 2.6, 0, 7);
+    c.fillStyle = kinds.length > 12 ? `rgb(${shade((t - (kinds[0] + kinds[kinds.length - 1]) / 2) / ((kinds[kinds.length - 1] - kinds[0]) / 2 || 1))})` : classColor(shares ? t : kinds.indexOf(t) ? 0 : 1);
+    c.fill(); c.strokeStyle = colors["--panel"]; c.lineWidth = .8; c.stroke();
+  });
+}
+function drawInsights(ui) {
+  ui.insights.replaceChildren(); ui.players.replaceChildren();
+  if (!ui.film.insights.length) make("li", ui.insights, "", say("none"));
+  for (const insight of ui.film.insights) {
+    const button = make("button", make("li", ui.insights));
+    button.type = "button";
+    make("b", button, "", insight.step.toLocaleString("en") + "  ");
+    const text = say(insight.kind, 0).length ? data.phrases[insight.kind][state.lang === "ja" ? 1 : 0] : "";
+    button.append(text.replace("{path}", insight.path + (insight.more ? ` (${say("more", insight.more)})` : "")).replace(/\{(\d)\}/g, (_, i) => number(insight.numbers[+i])));
+    button.onclick = () => {
+      const layer = ui.film.layers.find(l => l.path === insight.path || l.params.includes(insight.path));
+      if (layer) state.layer = layer;
+      goToStep(insight.step);
+    };
+  }
+  for (const step of Object.keys(ui.film.players)) {
+    const button = make("button", ui.players, "", say("backward", (+step).toLocaleString("en")));
+    button.type = "button";
+    button.onclick = () => openPlayer(ui.film.players[step]);
+  }
+}
+async function openPlayer(packed) {
+  find("player").querySelector("iframe").srcdoc = await unpack(packed).text();
+  find("player").showModal();
+}
+find("player").querySelector("button").onclick = () => find("player").close();
+
+// ---- Steps
+
+function goTo(i) { state.at = Math.min(Math.max(i, 0), longest.frames.length - 1); draw(); }
+function goToStep(step) {
+  const i = longest.steps.findIndex(other => other >= step);
+  goTo(i < 0 ? longest.steps.length - 1 : i);
+}
+function draw() {
+  const frame = longest.steps[state.at], losses = films.map(film => film.losses.values[Math.min(Math.floor(frame / film.losses.block), film.losses.values.length - 1)]);
+  find("slider").value = state.at;
+  find("count").textContent = `${say("step")} ${frame.toLocaleString("en")}  ${say("loss")} ${losses.map(number).join(" / ")}`;
+  find("slider").setAttribute("aria-valuetext", find("count").textContent);
+  find("play").textContent = say(state.playing ? "pause" : "play");
+  for (const button of document.querySelectorAll("[data-kind]")) button.setAttribute("aria-pressed", button.dataset.kind === state.kind);
+  for (const ui of screens) { drawCharts(ui); drawLayers(ui); drawDetail(ui); drawField(ui); }
+}
+function speak() {
+  document.documentElement.lang = state.lang;
+  document.title = say("title");
+  for (const element of document.querySelectorAll("[data-phrase]")) element.textContent = say(element.dataset.phrase);
+  for (const button of document.querySelectorAll("[data-lang]")) button.setAttribute("aria-pressed", button.dataset.lang === state.lang);
+  find("slider").setAttribute("aria-label", say("step"));
+  screens.forEach(drawInsights);
+  draw();
+}
+let timer = 0;
+function play(on) {
+  state.playing = on;
+  clearInterval(timer);
+  if (on && state.at === longest.frames.length - 1) state.at = 0;
+  if (on) timer = setInterval(() => state.at + 1 < longest.frames.length ? goTo(state.at + 1) : play(false), 120 / +find("speed").value);
+  if (!on) find("said").textContent = find("count").textContent;
+  draw();
+}
+find("slider").max = longest.frames.length - 1;
+find("slider").oninput = event => goTo(+event.target.value);
+find("play").onclick = () => play(!state.playing);
+find("speed").onchange = () => state.playing && play(true);
+find("languages").onclick = event => { if (event.target.dataset.lang) { state.lang = event.target.dataset.lang; speak(); } };
+find("kinds").onclick = event => { if (event.target.dataset.kind) { state.kind = event.target.dataset.kind; draw(); } };
+document.onkeydown = event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || find("player").open || event.target.tagName === "SELECT") return;
+  const moves = {ArrowLeft: state.at - 1, ArrowRight: state.at + 1, Home: 0, End: longest.frames.length - 1};
+  const kinds = {w: "weights", g: "gradients", u: "updates"};
+  if (event.key in moves) goTo(moves[event.key]);
+  else if (event.key === " " && event.target.tagName !== "BUTTON") play(!state.playing);
+  else if (kinds[event.key]) { state.kind = kinds[event.key]; draw(); }
+  else return;
+  event.preventDefault();
+};
+const redraw = () => { readColors(); draw(); };
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+addEventListener("resize", redraw);
+readColors();
+speak();
+find("films").dataset.ready = "yes";
+Object.assign(window, {film: {state, goTo, draw, films}});
+}

@@ -1,0 +1,139 @@
+"""The page of a film: its data, as short as can be, and the script that plays them."""
+
+import json
+import math
+import re
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zlib import compress
+
+import numpy as np
+
+from tinygrad_jp.film.insights import insights
+from tinygrad_jp.film.phrases import PHRASES
+from tinygrad_jp.film.shots import Shot, View
+from tinygrad_jp.formatting import LANGUAGES, escape, printable, showable
+
+MOST_LOSSES = 4000
+
+
+def page(films: list[Any], lang: str) -> str:
+    """One page for one film, or for two side by side. The same films always give the same text."""
+    style, script = _file("film.css"), _file("film.js")
+    players = [text for film in films for text in film.played.values()]
+    index = LANGUAGES.index(lang)
+    parts = {
+        "lang": lang,
+        "title": escape(PHRASES["title"][index]),
+        "csp": _policy(style, script, players),
+        "style": style,
+        "script": script,
+        "noscript": escape(PHRASES["noscript"][index]),
+        "data": _packed(json.dumps({"films": [*map(_film, films)], "phrases": PHRASES}, separators=(",", ":"))),
+    }
+    return showable(re.sub(r"{{(\w+)}}", lambda m: parts[m[1]], _file("film.html")))
+
+
+def _policy(style: str, script: str, players: list[str]) -> str:
+    """What the page may run: its own script, and those of the players in it, which inherit this policy."""
+    styles, scripts = {_hash(style)}, {_hash(script)}
+    for text in players:
+        styles.update(re.findall(r"style-src ([^;\"]+)", text))
+        scripts.update(re.findall(r"script-src ([^;\"]+)", text))
+    return (
+        f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src {' '.join(sorted(styles))}; script-src {' '.join(sorted(scripts))}"
+    )
+
+
+def _film(film: Any) -> dict[str, Any]:
+    keys = [*film.plan.views]
+    return {
+        "name": printable(film.name or type(film.model).__name__),
+        "losses": _losses(film.losses),
+        "views": [_described(film.plan.views[key]) for key in keys],
+        "frames": [
+            {
+                "step": frame["step"],
+                "shots": [_shot(frame["shots"].get(key), film.plan.views[key]) for key in keys],
+                "field": _field(frame["field"]),
+            }
+            for frame in film.frames
+        ],
+        "plane": _plane(film.field),
+        "insights": insights(film),
+        "players": {step: _packed(text) for step, text in film.played.items()},
+    }
+
+
+def _losses(losses: list[float]) -> dict[str, Any]:
+    """All losses, or of many the means of as many blocks as a screen can show."""
+    block = -(-len(losses) // MOST_LOSSES)
+    blocks = [losses[i : i + block] for i in range(0, len(losses), block)]
+    return {"block": block, "count": len(losses), "values": [_short(sum(values) / len(values)) for values in blocks]}
+
+
+def _described(view: View) -> dict[str, Any]:
+    pooled = view.tile is None and view.height * view.width < math.prod(view.shape[-2:] or (1,))
+    return {
+        "kind": view.kind,
+        "path": printable(view.path),
+        "shape": view.shape,
+        "size": [view.height, view.width],
+        "tile": view.tile,
+        "pooled": pooled and view.kind not in ("activations", "attention"),
+        "note": printable(view.note),
+    }
+
+
+def _shot(shot: Shot | None, view: View) -> Any:
+    if shot is None:
+        return None
+    numbers = [_short(x) for x in (shot.scale, shot.norm, shot.mean, shot.deviation, shot.zeros)]
+    dead = _text(np.array(shot.dead[:256], np.uint16).tobytes()) if shot.dead else ""
+    return [_text(shot.picture), _text(shot.histogram), *numbers, dead, int(shot.finite)]
+
+
+def _field(y: Any) -> Any:
+    """The answers over the grid: for one column its values in 255 levels, for several the largest and its share."""
+    if y is None:
+        return None
+    y = np.nan_to_num(y)
+    if y.shape[1] == 1:
+        low, high = float(y.min()), float(y.max())
+        levels = (y[:, 0] - low) * (255 / (high - low) if high > low else 0.0)
+        return {"values": _text(levels.astype(np.uint8).tobytes()), "low": _short(low), "high": _short(high)}
+    shares = np.exp(y - y.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    chosen, largest = y.argmax(axis=1).astype(np.uint8), (255 * shares.max(axis=1)).astype(np.uint8)
+    return {"classes": _text(chosen.tobytes()), "shares": _text(largest.tobytes()), "count": y.shape[1]}
+
+
+def _plane(plane: Any) -> Any:
+    if plane is None:
+        return None
+    points = [[_short(float(v)) for v in point] for point in plane["points"]]
+    return {"corners": plane["corners"], "points": points, "targets": [float(t) for t in plane["targets"]]}
+
+
+def _packed(text: str) -> str:
+    return _text(compress(text.encode(), 9))
+
+
+def _text(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
+def _short(x: float) -> Any:
+    """A number of four digits, or None for what JSON cannot say."""
+    return float(f"{x:.4g}") if math.isfinite(x) else None
+
+
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
