@@ -111,8 +111,8 @@ class DataLoader:
 
     # DeZero's members
 
-    data_size = property(lambda self: len(self.dataset))
-    max_iter = property(__len__)
+    data_size = property(lambda self: len(self.dataset), doc="How many examples there are.")
+    max_iter = property(__len__, doc="How many batches there are.")
     gpu = False
     _running: Iterator[Example] | None = None
 
@@ -141,6 +141,7 @@ class DataLoader:
         """Does nothing: batches are NumPy arrays."""
 
     def to_gpu(self) -> None:
+        """Raises RuntimeError: there is no GPU."""
         raise RuntimeError("to_gpu: batches are NumPy arrays here; ask tinygrad_jp.cuda.gpu_enable first")
 
     def __getstate__(self) -> dict[str, Any]:

@@ -93,6 +93,9 @@ class ToArray(AsType):
     """Convert an image to an array of `dtype`: ``(C, H, W)``. The values stay 0..255.
 
     Arrays keep their shape. Deviation: DeZero leaves them as they are.
+
+    >>> ToArray()(np.zeros((3, 2, 2), np.uint8)).dtype
+    dtype('float32')
     """
 
     def __call__(self, x: Any) -> Array:
@@ -159,7 +162,11 @@ class Normalize:
 
 
 class Flatten:
-    """Make a vector of each image: ``(C, H, W)`` becomes ``(C*H*W,)``, and ``(N, C, H, W)`` becomes ``(N, C*H*W)``."""
+    """Make a vector of each image: ``(C, H, W)`` becomes ``(C*H*W,)``, and ``(N, C, H, W)`` becomes ``(N, C*H*W)``.
+
+    >>> Flatten()(np.zeros((3, 2, 2))).shape, Flatten()(np.zeros((5, 3, 2, 2))).shape
+    ((12,), (5, 12))
+    """
 
     batched = True
 

@@ -42,10 +42,12 @@ class History(list[dict[str, float]]):
 
     @property
     def names(self) -> list[str]:
+        """The names of the columns, in the order in which they first occur."""
         return [*dict.fromkeys(name for row in self for name in row)]
 
     @property
     def best(self) -> int:
+        """The index of the row with the lowest validation loss, or without one the lowest loss."""
         column = self["validation loss" if "validation loss" in self.names else "loss"]
         return column.index(min(column))
 

@@ -35,27 +35,47 @@ __all__ = [
 
 
 def sin(x: ArrayLike) -> Variable:
-    """The sine of x, in radians."""
+    """The sine of x, in radians.
+
+    >>> sin([0.0, np.pi / 2])
+    variable([0. 1.])
+    """
     return apply(np.sin, x)
 
 
 def cos(x: ArrayLike) -> Variable:
-    """The cosine of x, in radians."""
+    """The cosine of x, in radians.
+
+    >>> cos([0.0, np.pi])
+    variable([ 1. -1.])
+    """
     return apply(np.cos, x)
 
 
 def tanh(x: ArrayLike) -> Variable:
-    """The hyperbolic tangent of x."""
+    """The hyperbolic tangent of x.
+
+    >>> tanh([-100.0, 0.0, 100.0])
+    variable([-1.  0.  1.])
+    """
     return apply(np.tanh, x)
 
 
 def exp(x: ArrayLike) -> Variable:
-    """e to the power x."""
+    """e to the power x.
+
+    >>> exp([0.0, 1.0])
+    variable([1.         2.71828183])
+    """
     return apply(np.exp, x)
 
 
 def log(x: ArrayLike) -> Variable:
-    """The natural logarithm of x."""
+    """The natural logarithm of x.
+
+    >>> log([1.0, np.e])
+    variable([0. 1.])
+    """
     return apply(np.log, x)
 
 
@@ -82,12 +102,20 @@ average = mean
 
 
 def max(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """The largest element of x over `axis`, or of all. Equal ones share the gradient equally."""
+    """The largest element of x over `axis`, or of all. Equal ones share the gradient equally.
+
+    >>> max([[1.0, 5.0], [4.0, 2.0]], axis=1)
+    variable([5. 4.])
+    """
     return apply(np.max, x, axis=axis, keepdims=keepdims)
 
 
 def min(x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Variable:
-    """The smallest element of x over `axis`, or of all. Equal ones share the gradient equally."""
+    """The smallest element of x over `axis`, or of all. Equal ones share the gradient equally.
+
+    >>> min([[1.0, 5.0], [4.0, 2.0]], axis=1)
+    variable([1. 2.])
+    """
     return apply(np.min, x, axis=axis, keepdims=keepdims)
 
 
@@ -101,7 +129,11 @@ def clip(x: ArrayLike, x_min: ArrayLike, x_max: ArrayLike) -> Variable:
 
 
 def reshape(x: ArrayLike, shape: Shape) -> Variable:
-    """The elements of x in another shape. One of its lengths may be -1, which stands for what is left."""
+    """The elements of x in another shape. One of its lengths may be -1, which stands for what is left.
+
+    >>> reshape(np.arange(6), (3, -1)).shape
+    (3, 2)
+    """
     return apply(np.reshape, x, shape=shape)
 
 
@@ -118,18 +150,31 @@ def flatten(x: ArrayLike) -> Variable:
 
 
 def transpose(x: ArrayLike, axes: Shape | None = None) -> Variable:
-    """x with its axes in the order `axes`, or reversed."""
+    """x with its axes in the order `axes`, or reversed.
+
+    >>> transpose(np.zeros((2, 3, 4))).shape, transpose(np.zeros((2, 3, 4)), (0, 2, 1)).shape
+    ((4, 3, 2), (2, 4, 3))
+    """
     return apply(np.transpose, x, axes=axes)
 
 
 def expand_dims(x: ArrayLike, axis: Axis) -> Variable:
-    """x with a new axis of length 1 at `axis`."""
+    """x with a new axis of length 1 at `axis`.
+
+    >>> expand_dims([1.0, 2.0], 1).shape
+    (2, 1)
+    """
     return apply(np.expand_dims, x, axis=axis)
 
 
 @upcast("x")
 def broadcast_to(x: ArrayLike, shape: Shape) -> Variable:
-    """x, repeated to `shape` by the rules of broadcasting."""
+    """x, repeated to `shape` by the rules of broadcasting.
+
+    >>> broadcast_to([1.0, 2.0], (2, 2))
+    variable([[1. 2.]
+              [1. 2.]])
+    """
     return apply(np.broadcast_to, x, shape=shape)
 
 
@@ -212,7 +257,11 @@ def check_range(name: str, t: Array, n: int) -> None:
 
 @upcast("x", "W")
 def matmul(x: ArrayLike, W: ArrayLike) -> Variable:
-    """The product of matrices, x @ W, with x (..., N, K), W (..., K, M) and the result (..., N, M)."""
+    """The product of matrices, x @ W, with x (..., N, K), W (..., K, M) and the result (..., N, M).
+
+    >>> matmul([[1.0, 2.0]], [[3.0], [4.0]])
+    variable([[11.]])
+    """
     return apply(np.matmul, x, W)
 
 

@@ -61,6 +61,10 @@ def orthogonal(shape: Shape, rng: "np.random.Generator") -> Array:
     """A matrix (fan_in, fan_out) with orthonormal rows or columns; kernels count as such a matrix.
 
     Source: Saxe, McClelland and Ganguli, Exact solutions to the nonlinear dynamics of learning, 2014.
+
+    >>> W = orthogonal((3, 2), np.random.default_rng(0))
+    >>> bool(np.allclose(W.T @ W, np.eye(2)))
+    True
     """
     rows, columns = shape[0], math.prod(shape[1:])
     fans(shape)
@@ -109,7 +113,15 @@ INITIALIZERS: dict[str, Callable[..., Array]] = {
 
 
 def initialize(init: Initializer, shape: Shape, dtype: DTypeLike = np.float32, rng: Rng = None) -> Array:
-    """A new array of `shape` and `dtype`. `init` is the name of a rule, or a function `(shape, rng)`."""
+    """A new array of `shape` and `dtype`. `init` is the name of a rule, or a function `(shape, rng)`.
+
+    Raises ValueError for an unknown name or values of another shape, TypeError for what is neither.
+
+    >>> initialize("zeros", (2,)).tolist()
+    [0.0, 0.0]
+    >>> initialize(lambda shape, rng: rng.uniform(0, 1, shape), (2, 3), rng=0).shape
+    (2, 3)
+    """
     if isinstance(init, str):
         if init not in INITIALIZERS:
             raise ValueError(f"initializers: expected one of {', '.join(INITIALIZERS)} or a function, got {init!r}")

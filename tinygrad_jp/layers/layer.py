@@ -16,7 +16,19 @@ __all__ = ["Buffer", "Layer"]
 
 
 class Buffer(Parameter):
-    """An array that a layer keeps and saves with its Parameters, but does not learn, such as a running mean."""
+    """An array that a layer keeps and saves with its Parameters, but does not learn, such as a running mean.
+
+    >>> class Counting(Layer):
+    ...     def __init__(self):
+    ...         self.calls = Buffer(np.zeros(()))
+    ...     def forward(self, x):
+    ...         self.calls.data += 1
+    ...         return x
+    >>> layer = Counting()
+    >>> y = layer(np.ones(3))
+    >>> layer.params(), list(layer.state())
+    ([], ['calls'])
+    """
 
     __slots__ = ()
 
@@ -91,6 +103,7 @@ class Layer:
         __getattr__ = hinting("Layer")
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
+        """What a call of the layer computes. A subclass writes it."""
         raise NotImplementedError(f"{type(self).__name__}: write forward(self, x)")
 
     def _complete(self) -> None:

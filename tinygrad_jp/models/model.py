@@ -18,7 +18,18 @@ __all__ = ["MLP", "Model", "Sequential"]
 
 
 class Model(L.Layer):
-    """A layer that can draw itself."""
+    """A layer that can draw itself.
+
+    >>> import numpy as np
+    >>> from tinygrad_jp import layers as L
+    >>> class Line(Model):
+    ...     def __init__(self):
+    ...         self.l1 = L.Linear(1)
+    ...     def forward(self, x):
+    ...         return self.l1(x)
+    >>> Line()(np.ones((5, 2))).shape
+    (5, 1)
+    """
 
     def plot(self, *inputs: Any, to_file: str | Path = "model.png") -> Path:
         """Call the model on `inputs` and write the picture of its graph to `to_file`."""

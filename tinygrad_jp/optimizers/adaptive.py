@@ -57,6 +57,14 @@ class AdaGrad(Optimizer):
 
     Source: Duchi, Hazan and Singer, Adaptive Subgradient Methods, 2011. PyTorch: lr=0.01, eps=1e-10. Keras:
     initial=0.1, and eps=1e-7 below the root.
+
+    >>> from tinygrad_jp.layers import Linear
+    >>> model = Linear(1, in_size=1, rng=0)
+    >>> optimizer = AdaGrad(lr=0.1).setup(model)
+    >>> model([[2.0]]).backward()
+    >>> optimizer.update()
+    >>> np.round(model.b.data, 3)
+    array([-0.1], dtype=float32)
     """
 
     slots = ("h",)
@@ -78,6 +86,14 @@ class RMSprop(Optimizer):
 
     Source: Tieleman and Hinton, Lecture 6.5 of Neural Networks for Machine Learning, 2012. PyTorch: lr=0.01, rho=0.99
     (called alpha). Keras: eps=1e-7, below the root. Both also offer momentum and a centred variant.
+
+    >>> from tinygrad_jp.layers import Linear
+    >>> model = Linear(1, in_size=1, rng=0)
+    >>> optimizer = RMSprop(lr=0.1).setup(model)
+    >>> model([[2.0]]).backward()
+    >>> optimizer.update()
+    >>> np.round(model.b.data, 3)
+    array([-0.316], dtype=float32)
     """
 
     slots = ("h",)
@@ -99,6 +115,14 @@ class AdaDelta(Optimizer):
 
     Source: Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012, which has no lr: it is 1. PyTorch: rho=0.9.
     Keras: lr=0.001, eps=1e-7.
+
+    >>> from tinygrad_jp.layers import Linear
+    >>> model = Linear(1, in_size=1, rng=0)
+    >>> optimizer = AdaDelta().setup(model)
+    >>> model([[2.0]]).backward()
+    >>> optimizer.update()
+    >>> np.round(model.b.data, 3)
+    array([-0.004], dtype=float32)
     """
 
     slots = ("h", "s")
@@ -174,6 +198,14 @@ class AdamW(Adam):
 
     Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019, algorithm 2. As in PyTorch and Keras,
     the decay is multiplied by lr, not by the schedule's factor alone. Keras: weight_decay=0.004, eps=1e-7.
+
+    >>> from tinygrad_jp.layers import Linear
+    >>> model = Linear(1, in_size=1, rng=0)
+    >>> optimizer = AdamW(lr=0.1).setup(model)
+    >>> model([[2.0]]).backward()
+    >>> optimizer.update()
+    >>> np.round(model.b.data, 3)
+    array([-0.1], dtype=float32)
     """
 
     weight_decay: float
@@ -203,6 +235,14 @@ class AdaMax(Adam):
 
     Source: Kingma and Ba, Adam, 2015, algorithm 2, with its defaults. It has no eps, and computes 0/0 if the first g
     is 0. PyTorch adds eps to |g| instead. Keras: lr=0.001, eps=1e-7.
+
+    >>> from tinygrad_jp.layers import Linear
+    >>> model = Linear(1, in_size=1, rng=0)
+    >>> optimizer = AdaMax(lr=0.1).setup(model)
+    >>> model([[2.0]]).backward()
+    >>> optimizer.update()
+    >>> np.round(model.b.data, 3)
+    array([-0.1], dtype=float32)
     """
 
     slots = ("m", "u")
@@ -235,6 +275,14 @@ class Nadam(Adam):
 
     Source: Dozat, Incorporating Nesterov Momentum into Adam, 2016, with the μₜ of its experiments and its lr, as in
     PyTorch and Keras. Keras: lr=0.001, eps=1e-7.
+
+    >>> from tinygrad_jp.layers import Linear
+    >>> model = Linear(1, in_size=1, rng=0)
+    >>> optimizer = Nadam(lr=0.1).setup(model)
+    >>> model([[2.0]]).backward()
+    >>> optimizer.update()
+    >>> np.round(model.b.data, 3)
+    array([-0.106], dtype=float32)
     """
 
     n_scratch = 2
@@ -283,6 +331,14 @@ class Ftrl(Optimizer):
     Source: McMahan et al., Ad Click Prediction: a View from the Trenches, 2013, algorithm 1, where beta=1, initial=0;
     the defaults here are Keras's. The paper's z is z / lr here, so that lr may be a function of the update. Made
     for parameters that start at zero: an element whose gradients have all been 0 becomes 0.
+
+    >>> from tinygrad_jp.layers import Linear
+    >>> model = Linear(1, in_size=1, rng=0)
+    >>> optimizer = Ftrl(lr=0.1).setup(model)
+    >>> model([[2.0]]).backward()
+    >>> optimizer.update()
+    >>> np.round(model.b.data, 3)
+    array([-0.095], dtype=float32)
     """
 
     slots = ("z", "n")

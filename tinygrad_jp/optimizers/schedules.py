@@ -142,9 +142,11 @@ class plateau:
             self.lr, self.waited = max(self.final, self.lr * self.gamma), 0
 
     def state(self) -> dict[str, float]:
+        """The rate, the lowest loss, and for how many reports it has stayed the lowest."""
         return {"lr": self.lr, "best": self.best, "waited": self.waited}
 
     def load_state(self, state: Mapping[str, float]) -> None:
+        """Go on from what `state()` returned."""
         self.lr, self.best, self.waited = state["lr"], state["best"], int(state["waited"])
 
     def __repr__(self) -> str:

@@ -45,6 +45,12 @@ def trace(y: Variable, *, names: Mapping[str, Any] | None = None, lang: str | No
     names: names for Variables, such as `locals()`. Other Variables are called by their own `name`, Parameters by their
     path in the model, and the rest v1, v2, ... in the order of computation.
     lang: "en" or "ja"; None asks the locale.
+
+    Raises TypeError for anything but a Variable.
+
+    >>> x = Variable(3.0, "x")
+    >>> print(trace(x**2, lang="en").explain().splitlines()[-1].strip())
+    x's gradient: 6
     """
     if not isinstance(y, Variable):
         raise TypeError(f"trace: expected a Variable, got {type(y).__name__}; pass the result of a computation")
