@@ -340,7 +340,8 @@ def _labels(name: str, x: Variable, t: ArrayLike) -> Array:
     """`t` as an array of integers, one for each row of `x`; (N, 1) is taken for (N,)."""
     shape = _shape(t)
     if not x.ndim or shape not in (x.shape[:-1], (*x.shape[:-1], 1)) or 0 in shape:
-        raise ValueError(f"{name}: expected x of shape (N, C) and N > 0 labels (N,), got {x.shape} and {shape}")
+        remedy = "; t.argmax(axis=1) makes labels of one-hot rows" if shape == x.shape and x.ndim == 2 else ""
+        raise ValueError(f"{name}: expected x of shape (N, C) and N > 0 labels (N,), got {x.shape} and {shape}{remedy}")
     return as_integers(name, t).reshape(x.shape[:-1])
 
 
