@@ -78,9 +78,13 @@ def test_the_two_languages_keep_in_step(folder):
     assert outline(other_language(japanese)) == outline(english)
 
 
+# The pages that there are in both languages.
+PAGES = r"(README|mistakes|recipes)(\.ja)?\.md"
+
+
 def other_language(text):
-    """`text`, which may link to READMEs and set lang=, as the other language does it."""
-    text = re.sub(r"README(\.ja)?\.md", lambda m: "README.md" if m[1] else "README.ja.md", text)
+    """`text`, which may link to pages in its language and set lang=, as the other language does it."""
+    text = re.sub(PAGES, lambda m: f"{m[1]}.md" if m[2] else f"{m[1]}.ja.md", text)
     return re.sub(r'lang="(en|ja)"', lambda m: f'lang="{"ja" if m[1] == "en" else "en"}"', text)
 
 
