@@ -15,7 +15,7 @@ from scipy import special
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import PULLBACKS
-from tinygrad_jp.calculus import linear_algebra, shapes
+from tinygrad_jp.calculus import decompositions, linear_algebra, norms, shapes
 from tinygrad_jp.core import arrays, output
 from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization, recurrent, stable
 
@@ -99,6 +99,7 @@ def steps(step: Callable[..., Any], z: np.ndarray, *state: np.ndarray) -> np.nda
 
 LABELS = np.array([2, 0, 1, 1])
 EYE = np.eye(3, dtype=np.float32)
+APART = np.diag(np.float32([4, 9, 16, 25]))  # Added to a matrix, it keeps eigenvalues and singular values apart.
 MASK = np.array([[True, False, True], [False, False, True]])
 SEEN = np.array([[True, False, True], [False, False, False]])
 
@@ -193,6 +194,32 @@ CASES: list[Case] = [
     case("trace of many", lambda x: np.trace(x, 1, 0, -1), np.diagonal, (3, 2, 4)),
     case("diagonal", np.diagonal, np.diagonal, (3, 4)),
     case("diagonal below", lambda x: np.diagonal(x, offset=-1, axis1=-1, axis2=0), np.diagonal, (3, 2, 4)),
+    case("trace of a dtype", lambda x: np.trace(x, dtype=x.dtype), np.diagonal, (3, 4)),
+    *(
+        case(f"{name} of the array API", getattr(np.linalg, name), table, *shapes)
+        for name, table, *shapes in [
+            ("matmul", np.matmul, (2, 2, 3), (3, 2)), ("outer", np.outer, (2,), (3,)), ("trace", np.diagonal, (3, 4)),
+            ("diagonal", np.diagonal, (2, 3, 4)), ("cross", np.cross, (2, 3), (3,)), ("vecdot", np.vecdot, (3,), (3,)),
+            ("matrix_transpose", np.swapaxes, (2, 3, 4)), ("tensordot", np.tensordot, (2, 3, 4), (3, 4)),
+        ]
+    ),
+    *(case(f"kron {a} {b}", np.kron, np.multiply, a, b)
+      for a, b in [((2,), (3,)), ((2, 3), (3, 2)), ((2,), (2, 3)), ((2, 1, 2), (2,)), ((), (2, 2))]),
+    *(case(f"cross {a} {b}", np.cross, np.cross, a, b) for a, b in [((3,), (3,)), ((2, 3), (3,)), ((3,), (4, 2, 3))]),
+    case("cross of columns", lambda a, b: np.cross(a, b, axisa=0, axisb=1, axisc=0), np.cross, (3, 2), (2, 3)),
+    case("cross along an axis", lambda a, b: np.cross(a, b, axis=1), np.cross, (2, 3, 2), (2, 3, 1)),
+    *(case(f"vecdot {a} {b}", np.vecdot, np.vecdot, a, b)
+      for a, b in [((3,), (3,)), ((2, 3), (3,)), ((1, 3), (2, 2, 3))]),
+    case("vecdot along an axis", lambda a, b: np.vecdot(a, b, axis=0), np.vecdot, (3, 2), (3, 2)),
+    case("vecdot kept", lambda a, b: np.vecdot(a, b, axis=-2, keepdims=True), np.vecdot, (3, 2), (4, 3, 1)),
+    *(
+        case(f"{name} {a} {b}", getattr(np, name), getattr(np, name), a, b)
+        for name, a, b in [("matvec", (2, 3), (3,)), ("matvec", (2, 3), (4, 3)), ("matvec", (4, 2, 3), (3,)),
+                           ("vecmat", (3,), (3, 2)), ("vecmat", (4, 3), (3, 2)), ("vecmat", (3,), (4, 3, 2))]
+        if hasattr(np, name)
+    ),
+    case("block", lambda a, b, c: np.block([[a, b], [b.T, c]]), shapes._concatenate, (2, 2), (2, 3), (3, 3)),
+    case("block of mixed axes", lambda a, b: np.block([a, b, a]), shapes._concatenate, (1, 2), ()),
     case("inv", lambda x: np.linalg.inv(x + 9 * EYE), np.linalg.inv, (2, 3, 3)),
     case("solve", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (3, 3), (3, 2)),
     case("solve for a vector", lambda a, b: np.linalg.solve(a + 9 * EYE, b), np.linalg.solve, (3, 3), (3,)),
@@ -205,7 +232,7 @@ CASES: list[Case] = [
     case("cofactors", lambda x: linear_algebra.cofactors(x - 9 * EYE), linear_algebra.cofactors.primitive, (3, 3),
          value=lambda x: np.linalg.det(x - 9 * EYE) * np.linalg.inv(x - 9 * EYE).T),
     *(
-        case(f"norm {s}", lambda x, s=s: np.linalg.norm(x, **s), linear_algebra._vector_norm, shape)
+        case(f"norm {s}", lambda x, s=s: np.linalg.norm(x, **s), norms._vector_norm, shape)
         for shape, s in [
             ((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 1}), ((2, 3), {"keepdims": True}), ((2, 3), {"ord": "fro"}),
             ((2, 3), {"ord": 1}), ((2, 3), {"ord": np.inf, "keepdims": True}), ((2, 3, 2), {"ord": 1, "axis": (2, 0)}),
@@ -214,6 +241,63 @@ CASES: list[Case] = [
             ((4,), {"ord": -2}), ((2, 3), {"ord": 0.5, "axis": 0}), ((2, 3), {"axis": (-1, 0)}),
         ]
     ),
+    *(
+        case(f"norm of matrices {s}", lambda x, s=s: np.linalg.norm(x + 3 * APART[:3], **s), np.linalg.svdvals, (3, 4))
+        for s in [{"ord": 2}, {"ord": -2, "keepdims": True}, {"ord": "nuc"}, {"ord": 2, "axis": (1, 0)}]
+    ),
+    case("vector_norm", lambda x: np.linalg.vector_norm(x, axis=(0, 2), ord=3), norms._vector_norm, (2, 3, 2)),
+    case("matrix_norm", lambda x: np.linalg.matrix_norm(x, ord=1, keepdims=True), np.max, (2, 3, 4)),
+    case("cond", lambda x: np.linalg.cond(x + 3 * APART[:3]), np.linalg.svdvals, (3, 4)),
+    case("cond 1", lambda x: np.linalg.cond(x + 9 * EYE, 1), np.linalg.inv, (2, 3, 3)),
+    # Decompositions
+    case("cholesky", lambda x: np.linalg.cholesky(x + 2 * APART), np.linalg.cholesky, (4, 4)),
+    case("cholesky of many", lambda x: np.linalg.cholesky(x + 9 * EYE, upper=True), np.linalg.cholesky, (2, 3, 3)),
+    *(
+        case(f"eigh {i} {UPLO}", lambda x, i=i, u=UPLO: np.linalg.eigh(x + 3 * APART, u)[i], decompositions._eigh,
+             (2, 4, 4))
+        for i in (0, 1) for UPLO in "LU"
+    ),
+    case("eigvalsh", lambda x: np.linalg.eigvalsh(x + 3 * APART, UPLO="U"), np.linalg.eigvalsh, (4, 4)),
+    case("eig", lambda x: np.linalg.eig(x / 2 + 6 * APART)[0], decompositions._eig, (2, 4, 4)),
+    case("eig's vectors", lambda x: np.linalg.eig(x / 2 + 6 * APART)[1] ** 2, decompositions._eig, (4, 4)),
+    case("eigvals", lambda x: np.linalg.eigvals(x + 6 * APART), decompositions._eig, (4, 4)),
+    *(
+        case(f"svd {i} {a.shape}", lambda x, i=i, a=a: np.linalg.svd(x + 3 * a, full_matrices=False)[i],
+             decompositions._svd, (2, *a.shape))
+        for i in (0, 1, 2) for a in (APART, APART[:3], APART[:, :3])
+    ),
+    case("svd in full", lambda x: np.linalg.svd(x + 3 * APART[:, :3])[0] ** 2, decompositions._svd, (4, 3)),
+    case("svd hermitian", lambda x: np.linalg.svd(x - 3 * APART, hermitian=True)[2], decompositions._eigh, (4, 4)),
+    case("svd's values", lambda x: np.linalg.svd(x + 3 * APART, compute_uv=False), np.linalg.svdvals, (4, 4)),
+    case("svdvals", lambda x: np.linalg.svdvals(x + 3 * APART[:3]), np.linalg.svdvals, (2, 3, 4)),
+    *(
+        case(f"qr {mode} {i} {a.shape}", lambda x, i=i, a=a, m=mode: np.linalg.qr(x + 2 * a, m)[i], decompositions._qr,
+             (2, *a.shape))
+        for i in (0, 1) for mode in ("reduced", "complete") for a in (APART, APART[:3], APART[:, :3])
+        if (i, mode, a.shape) != (0, "complete", (4, 3))
+    ),
+    case("qr r", lambda x: np.linalg.qr(x + 2 * APART, mode="r"), decompositions._qr, (4, 4)),
+    case("pinv", lambda x: np.linalg.pinv(x + 2 * APART[:3]), np.linalg.pinv, (2, 3, 4)),
+    case("pinv hermitian", lambda x: np.linalg.pinv(x + 2 * APART, hermitian=True), np.linalg.pinv, (4, 4)),
+    case("pinv of low rank", lambda x, z: np.linalg.pinv((x + APART[:3]).T @ (z + APART[:3]), rcond=1e-5),
+         np.linalg.pinv, (3, 4), (3, 4)),
+    *(
+        case(f"lstsq {i}", lambda a, b, i=i: np.linalg.lstsq(a + 2 * APART[:, :3], b)[i], np.linalg.pinv,
+             (4, 3), (4, 3))
+        for i in (0, 1)
+    ),
+    case("lstsq 3", lambda a: np.linalg.lstsq(a + 2 * APART[:, :2], APART)[3], np.linalg.svdvals, (4, 2)),
+    case("lstsq of a wide matrix", lambda a, b: np.linalg.lstsq(a + 2 * APART[:2], b)[0], np.linalg.pinv, (2, 4), (2,)),
+    *(
+        case(f"matrix_power {n}", lambda x, n=n: np.linalg.matrix_power(x / 2 + 2 * EYE, n), np.matmul, (2, 3, 3))
+        for n in (-3, -1, 0, 1, 2, 5)
+    ),
+    case("multi_dot", lambda *xs: np.linalg.multi_dot(xs), np.matmul, (3,), (3, 4), (4, 1), (1, 5)),
+    case("multi_dot of two", lambda *xs: np.linalg.multi_dot(xs), np.dot, (2, 3), (3,)),
+    case("tensorsolve", lambda a, b: np.linalg.tensorsolve(a + 9 * np.eye(6, dtype=np.float32).reshape(2, 3, 6), b),
+         np.linalg.solve, (2, 3, 6), (2, 3)),
+    case("tensorinv", lambda x: np.linalg.tensorinv(x + 9 * np.eye(4, dtype=np.float32).reshape(4, 2, 2), ind=1),
+         np.linalg.inv, (4, 2, 2)),
     # Shapes
     case("reshape", lambda x: np.reshape(x, (3, -1)), np.reshape, (2, 3)),
     case("ravel", np.ravel, np.ravel, (2, 3)),

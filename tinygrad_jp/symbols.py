@@ -14,7 +14,7 @@ import reprlib
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_jp.core import Array
+from tinygrad_jp.core import Array, Outputs
 from tinygrad_jp.core.arrays import astype
 from tinygrad_jp.formatting import escape, listed, number, summary_of
 from tinygrad_jp.kinds import ArrayMethods, DTypeLike, Index, np
@@ -51,7 +51,7 @@ class Symbol(ArrayMethods):
     __slots__ = ("args", "func", "kwargs", "name")
 
     def __init__(self, data: Any, name: str = "", func: Any = None, args: Any = (), kwargs: Any = None) -> None:
-        self._array = np.asarray(data)[()]
+        self._array = _array_of_arrays(data) if isinstance(data, Outputs) else np.asarray(data)[()]
         self.name, self.func, self.args, self.kwargs = name, func, args, kwargs or {}
 
     @property
@@ -115,6 +115,14 @@ class Symbol(ArrayMethods):
         return f"<math><mrow>{_MathML(numbers).write(self)[0]}</mrow></math>"
 
 
+def _array_of_arrays(ys: Outputs) -> Any:
+    """Several outputs, which may differ in shape."""
+    arrays = np.empty(len(ys), object)
+    for i, y in enumerate(ys):
+        arrays[i] = y
+    return arrays
+
+
 def _values(x: Any) -> Any:
     """`x` with every Symbol in it replaced by its value."""
     if isinstance(x, Symbol):
@@ -166,7 +174,7 @@ class _Text:
         if not isinstance(x, Symbol):
             return self.constant(x)
         if x.func is None:
-            return self.constant(x.data) if self.numbers and x.size <= 9 else self.named(x.name)
+            return self.constant(x.data) if self.numbers and x.size <= 9 and x.dtype != object else self.named(x.name)
         if x.func in _INFIX and not x.kwargs:
             return self.infix(x, *_INFIX[x.func])
         if x.func in _PREFIX:

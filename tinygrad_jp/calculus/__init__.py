@@ -1,8 +1,9 @@
 """The table of derivatives, filled: importing this room enters the rules.
 
-`elements`, `reductions`, `shapes` and `linear_algebra` are the chapters; each can be read alone.
+`elements`, `reductions`, `shapes`, `linear_algebra`, `products`, `norms` and `decompositions` are the chapters; each
+can be read alone.
 """
 
-from tinygrad_jp.calculus import elements, linear_algebra, reductions, shapes
+from tinygrad_jp.calculus import decompositions, elements, linear_algebra, norms, products, reductions, shapes
 
-__all__ = ["elements", "linear_algebra", "reductions", "shapes"]
+__all__ = ["decompositions", "elements", "linear_algebra", "norms", "products", "reductions", "shapes"]

@@ -1,4 +1,4 @@
-"""Linear algebra: the derivatives of products of all kinds, and of what is solved, inverted and measured."""
+"""Linear algebra: the derivatives of products of all kinds, and of what is solved and inverted."""
 
 import operator
 from collections.abc import Sequence
@@ -6,13 +6,11 @@ from string import ascii_letters
 from typing import Any, NamedTuple
 
 import numpy
-from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_jp.calculus.elements import divide_or_zero
-from tinygrad_jp.core import PULLBACKS, Array, Axis, Variable, apply, as_variable, primitive, pullback
+from tinygrad_jp.core import PULLBACKS, Array, Variable, apply, as_variable, primitive, pullback
 from tinygrad_jp.core.arrays import normalize_axes, sum_to
 from tinygrad_jp.core.table import Variadic, composition
-from tinygrad_jp.kinds import np
+from tinygrad_jp.kinds import DTypeLike, np
 
 
 def d_matmul_a(gy: Array, y: Array, a: Array, b: Array) -> Array:
@@ -119,8 +117,8 @@ PULLBACKS |= {
 
 
 @composition(np.trace)
-def trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+def trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: DTypeLike | None = None) -> Array:
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -300,46 +298,3 @@ def _logabsdet(x: Array) -> Array:
 def d_logabsdet(gy: Array, y: Array, x: Array) -> Array:
     """x⁻ᵀ."""
     return np.expand_dims(gy, (-1, -2)) * _T(np.linalg.inv(x))
-
-
-@composition(np.linalg.norm)
-def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Of vectors of any order; of matrices "fro", 1, −1, inf and −inf."""
-    ndim = np.ndim(x)
-    axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
-    if len(axes) > 2 and (axis is not None or ord is not None):
-        raise ValueError(f"np.linalg.norm: expected one or two axes, got {len(axes)}; np.linalg.vector_norm takes more")
-    if ord is None or (ord == "fro" and len(axes) == 2):
-        return apply(_vector_norm, x, ord=2, axis=axes, keepdims=keepdims)
-    if len(axes) == 1 and not isinstance(ord, str):
-        return apply(_vector_norm, x, ord=ord, axis=axes, keepdims=keepdims)
-    if len(axes) != 2 or isinstance(ord, str) or abs(ord) not in (1, np.inf):
-        raise ValueError(
-            f"np.linalg.norm: no rule for ord={ord!r} of {len(axes)} axes; of matrices there is 'fro', 1, -1, inf, -inf"
-        )
-    inside, outside = axes if abs(ord) == 1 else axes[::-1]
-    sums = np.sum(abs(x), axis=inside, keepdims=True)
-    extreme = np.min if ord < 0 else np.max if np.shape(x)[outside] else np.sum  # The largest of nothing is 0.
-    y = extreme(sums, axis=outside, keepdims=True)
-    return y if keepdims else np.squeeze(y, axis=axes)
-
-
-def _vector_norm(x: Array, ord: float, axis: tuple[int, ...], keepdims: bool) -> Array:
-    """(Σ |x|^ord)^(1/ord), in float32 for float16, whose squares would overflow."""
-    wide = x.astype(np.float32) if x.dtype == np.float16 else x
-    return np.linalg.vector_norm(wide, ord=ord, axis=axis, keepdims=keepdims).astype(x.dtype)
-
-
-@pullback(_vector_norm)
-def d_vector_norm(gy: Array, y: Array, x: Array, ord: float, axis: tuple[int, ...], keepdims: bool) -> Array:
-    """(|x| / y)^(ord − 1) with the sign of x, which for ord 2 is the unit vector; 0 where all elements are 0."""
-    if not keepdims:
-        gy, y = np.expand_dims(gy, axis), np.expand_dims(y, axis)
-    if ord == 0:
-        return np.zeros_like(x) * gy
-    if abs(ord) == np.inf:
-        hit = (abs(x) == y).astype(x.dtype)
-        return gy * np.sign(x) * hit / hit.sum(axis=axis, keepdims=True)
-    if ord == 2:
-        return gy * divide_or_zero(x, y)
-    return gy * np.sign(x) * divide_or_zero(abs(x), y) ** (ord - 1)

@@ -101,7 +101,8 @@ RULES |= {np.fabs: RULES[np.absolute], np.roll: RULES[np.flip], np.triu: RULES[n
 RULES |= dict.fromkeys((np.expand_dims, np.squeeze, np.ravel), RULES[np.reshape])
 RULES |= dict.fromkeys((np.repeat, np.tile), RULES[np.broadcast_to])
 RULES |= dict.fromkeys((np.dot, np.inner), RULES[np.tensordot])
-RULES |= {np.take: RULES[np.take_along_axis]}
+RULES |= {np.take: RULES[np.take_along_axis], np.vecdot: RULES[np.vdot]}
+RULES |= {getattr(np, name): RULES[np.matmul] for name in ("matvec", "vecmat") if hasattr(np, name)}  # Since NumPy 2.2
 # The same for functions of the library, by name: their rooms are not for this one to import.
 NAMED: Phrases = {
     "relu": ("ReLU lets the gradient pass where its output is positive", "ReLU は、出力が正のところだけ勾配を通します"),
@@ -134,6 +135,15 @@ JAPANESE: dict[str, str] = {
     "vector_norm": "符号を付けた (|x| / y)^(ord − 1) です。ord が 2 なら単位ベクトルです。要素がすべて 0 のところでは 0 です",
     "cofactors": "行列式の2階微分です。もう一度微分するところでは、逆行列を使います",
     "inv": "x·y = 1 から、dy = −y·dx·y です",
+    "cross": "外積は、勾配ともう一方のベクトルの外積を渡します。スカラー三重積は、3つを順に入れ替えても変わりません",
+    "cholesky": "y·yᵀ = a から、dy = y·h です。h は y⁻¹·da·y⁻ᵀ の下三角で、対角成分は半分にします",
+    "qr": "q·r = a から導きます。q の列を回す分は反対称な積を通り、残りは r⁻¹ を通って届きます",
+    "eigh": "dwᵢ = vᵢᵀ·da·vᵢ で、vⱼ は vᵢ のほうへ vᵢᵀ·da·vⱼ / (wⱼ − wᵢ) だけ回ります。固有値が等しいときは 0 とします",
+    "eigvalsh": "固有値は、その固有ベクトル v により vᵀ·da·v だけ動きます",
+    "eig": "eigh の vᵀ を v⁻¹ に替えたもので、ベクトルの長さ 1 を変える分は除きます",
+    "svd": "p = uᵀ·da·v とすると dsᵢ = pᵢᵢ で、u と v は、同じ向きに (p + pᵀ)/(sⱼ − sᵢ)、逆向きに (p − pᵀ)/(sⱼ + sᵢ) だけ回ります",
+    "svdvals": "特異値は、その特異ベクトル u、v により uᵀ·dx·v だけ動きます",
+    "pinv": "逆行列と同じ −yᵀ·gy·yᵀ に、a の像の外と a の核を通る2つの項を加えます",
     "einsum": "出力の勾配を、ほかのすべてのオペランドと縮約します",
     "concatenate": "勾配をつなぎ目で切り分けます",
     "stack": "勾配を、積み重ねる前のとおりに分けます",
