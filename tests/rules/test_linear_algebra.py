@@ -1,11 +1,9 @@
 """Linear algebra on every kind of matrix: square, wide, tall, symmetric, of low rank, empty, and stacks of them."""
 
-import itertools
-
 import numpy as np
 import pytest
 
-from tinygrad_jp import Variable, grad, gradient_check, hessian
+from tinygrad_jp import Variable, gradient_check
 
 LA = np.linalg
 SQUARE = [(1, 1), (3, 3), (2, 3, 3), (2, 1, 2, 2)]

@@ -235,9 +235,11 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, rtol: Any = ...) 
     """The pseudo-inverse, among matrices of the same rank."""
     settings = {} if rtol is ... else {"rtol": rtol}
     x, y = as_variable(a), apply(np.linalg.pinv, a, rcond=rcond, hermitian=hermitian, **settings)
+    if not y.size:
+        return y
     whole = _symmetric(x.data) if hermitian else x.data
     lost = abs(whole - whole @ y.data @ whole)
-    if not np.any(lost > np.finfo(y.dtype).eps ** 0.5 * np.max(abs(whole), initial=0)):
+    if not np.any(lost > np.finfo(y.dtype).eps ** 0.5 * np.max(abs(whole))):
         return y
     # Some singular values that are not 0 are small enough to be left out.
     u, s, vt = np.linalg.svd(x, full_matrices=False, hermitian=hermitian)
@@ -254,7 +256,7 @@ def _symmetric(a: Array) -> Array:
 @pullback(np.linalg.pinv)
 def d_pinv(gy: Array, y: Array, a: Array, rcond: Any = None, hermitian: bool = False, rtol: Any = None) -> Array:
     """As of the inverse, −yᵀ·gy·yᵀ, and two terms for what a does not reach and what it maps to 0."""
-    if hermitian:
+    if hermitian and y.size:
         return _onto_triangle(d_pinv(gy, y, _symmetric(a)), "L")
     yt, gyt = _T(y), _T(gy)
     unreached, mapped_to_0 = gyt - a @ (y @ gyt), gyt - (gyt @ y) @ a

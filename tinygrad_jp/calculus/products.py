@@ -184,6 +184,8 @@ def tensorinv(a: Array, ind: int = 2) -> Array:
     if ind <= 0:
         raise ValueError(f"np.linalg.tensorinv: expected a number of axes ind of at least 1, got {ind}")
     shape = np.shape(a)
+    if not shape:
+        raise TypeError("np.linalg.tensorinv: expected an array with axes, got a number")
     return np.reshape(np.linalg.inv(np.reshape(a, (math.prod(shape[ind:]), -1))), shape[ind:] + shape[:ind])
 
 
@@ -200,8 +202,8 @@ def outer(x1: Array, x2: Array) -> Array:
 
 @composition(np.linalg.cross)
 def cross(x1: Array, x2: Array, axis: int = -1) -> Array:
-    if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
-        raise ValueError(f"np.linalg.cross: expected vectors of 3 elements, got {np.shape(x1)} and {np.shape(x2)}")
+    if (lengths := (np.shape(x1)[axis], np.shape(x2)[axis])) != (3, 3):
+        raise ValueError(f"np.linalg.cross: expected vectors of 3 elements, got {lengths[0]} and {lengths[1]}")
     return np.cross(x1, x2, axis=axis)
 
 
