@@ -10,7 +10,7 @@ f(x + xᵀ) the choice makes no difference.
 would turn them is set to 0: what tells them apart has no derivative. So the gradient is right for functions of the
 values (the sum of their powers), for the space that all of these vectors span (v·vᵀ), and for sums of both. It lacks a
 part where equal values and their vectors meet in one term, as in v·f(w)·vᵀ, or where a function of equal values is
-differentiated twice. For these, move the matrix by a little, so that its values differ.
+differentiated twice: then a RuntimeWarning says so. There, move the matrix by a little, so that its values differ.
 
 Sources: Giles, An extended collection of matrix derivative results for forward and reverse mode algorithmic
 differentiation, 2008; Walter and Lehmann, Algorithmic Differentiation of Linear Algebra Functions with Application in
@@ -24,8 +24,9 @@ import numpy
 
 from tinygrad_jp.calculus.linear_algebra import _T
 from tinygrad_jp.core import Array, Outputs, apply, as_variable, output, pullback
+from tinygrad_jp.core.errors import warn_user
 from tinygrad_jp.core.table import composition
-from tinygrad_jp.kinds import np
+from tinygrad_jp.kinds import ArrayMethods, np
 
 
 def _lower_half(x: Array) -> Array:
@@ -53,6 +54,22 @@ def _reciprocal(x: Array, values: Array) -> Array:
 def _between(w: Array) -> Array:
     """1/(wⱼ − wᵢ), and 0 where both are equal."""
     return _reciprocal(w[..., None, :] - w[..., None], w)
+
+
+def _warn_of_equal(name: str, w: Array, gw: Array, turn: Array) -> None:
+    """Warn where both equal values and what their vectors span have a gradient: they may have met in one term."""
+    w, gw, turn = (x.data if isinstance(x, ArrayMethods) else x for x in (w, gw, turn))
+    equal = (_between(w) == 0) & ~numpy.eye(w.shape[-1], dtype=bool)
+    if not equal.any():
+        return
+    small = np.finfo(w.dtype).eps ** 0.5
+    both = abs(turn + _T(turn)) * abs(gw)[..., None]
+    if np.any(equal & (both > small * np.max(abs(turn)) * np.max(abs(gw)))):
+        warn_user(
+            f"{name}: some of the values are equal; their gradient lacks a part where they meet their vectors, as in "
+            f"v·f(w)·vᵀ, or are differentiated twice; move the matrix by a little",
+            RuntimeWarning,
+        )
 
 
 def _parts(gy: Outputs, y: Array) -> tuple[list[Array], list[Array]]:
@@ -137,8 +154,9 @@ def _eigh(a: Array, UPLO: str = "L") -> Outputs:
 def d_eigh(gy: Outputs, y: Outputs, a: Array, UPLO: str = "L") -> Array:
     """dwᵢ = vᵢᵀ·da·vᵢ, and vⱼ turns towards vᵢ by vᵢᵀ·da·vⱼ / (wⱼ − wᵢ); by 0 where both are equal."""
     (gw, gv), (w, v) = _parts(gy, y)
-    inner = _on_diagonal(gw) + _between(w) * (_T(v) @ gv)
-    return _onto_triangle(v @ inner @ _T(v), UPLO)
+    turn = _T(v) @ gv
+    _warn_of_equal("np.linalg.eigh", w, gw, turn)
+    return _onto_triangle(v @ (_on_diagonal(gw) + _between(w) * turn) @ _T(v), UPLO)
 
 
 @pullback(np.linalg.eigvalsh)
@@ -174,6 +192,7 @@ def d_eig(gy: Outputs, y: Outputs, a: Array) -> Array:
     """As of eigh, with v⁻¹ for vᵀ, and without what would change the length of a vector, which is 1."""
     (gw, gv), (w, v) = _parts(gy, y)
     turn = _T(v) @ gv
+    _warn_of_equal("np.linalg.eig", w, gw, turn)
     turn = turn - (_T(v) @ v) * np.diagonal(turn, 0, -2, -1)[..., None, :]
     return np.linalg.solve(_T(v), _on_diagonal(gw) + _between(w) * turn) @ _T(v)
 
@@ -210,6 +229,7 @@ def d_svd(gy: Outputs, y: Outputs, a: Array, full_matrices: bool = True) -> Arra
     u, v, gu, gv = u[..., :n], _T(vt)[..., :n], _with_complement(u, gu, n), _with_complement(_T(vt), _T(gvt), n)
     turn_u, turn_v = _T(u) @ gu, _T(v) @ gv
     together, apart = turn_u + turn_v, turn_u - turn_v
+    _warn_of_equal("np.linalg.svd", s, gs, together)
     inner = (together - _T(together)) * _between(s) + (apart - _T(apart)) * _reciprocal(
         s[..., None, :] + s[..., None], s
     )
