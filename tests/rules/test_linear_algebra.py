@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygrad_jp import Variable, gradient_check
+from tinygrad_jp import Variable, grad, gradient_check
 
 LA = np.linalg
 SQUARE = [(1, 1), (3, 3), (2, 3, 3), (2, 1, 2, 2)]
@@ -132,3 +132,242 @@ def test_float32_stays_float32(f, shape):
     assert f(single).dtype == single.grad.dtype == np.float32
     exact = double.grad.data
     np.testing.assert_allclose(single.grad.data, exact, rtol=0, atol=1e-2 * max(1, np.abs(exact).max()))
+
+
+# ---- Edges -----------------------------------------------------------------------------------------------------------
+
+NAMED = {
+    "eigh": lambda x: LA.eigh(symmetric(x)),
+    "eig": lambda x: LA.eig(symmetric(x)),
+    "svd": LA.svd,
+    "svd thin": lambda x: LA.svd(x, full_matrices=False),
+    "svd hermitian": lambda x: LA.svd(x, hermitian=True),
+    "qr": LA.qr,
+    "qr complete": lambda x: LA.qr(x, mode="complete"),
+    "slogdet": LA.slogdet,
+}
+
+
+@pytest.mark.parametrize("f", NAMED.values(), ids=NAMED)
+def test_named_tuples_stay_named_tuples(f):
+    x = matrix((3, 3))
+    ours, numpys = f(Variable(x)), f(x)
+    assert type(ours) is type(numpys)
+    for name in numpys._fields:
+        part = getattr(ours, name)
+        np.testing.assert_allclose(part.data, getattr(numpys, name), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", EMPTY_SQUARE)
+@pytest.mark.parametrize("f", ON_SQUARES.values(), ids=ON_SQUARES)
+def test_stacks_of_nothing_and_matrices_of_nothing(f, shape):
+    x = np.zeros(shape)
+    try:
+        expected = f(x)
+    except (np.linalg.LinAlgError, ValueError) as error:
+        with pytest.raises(type(error)):
+            f(Variable(x))
+        return
+    v = Variable(x)
+    y = f(v)
+    np.testing.assert_array_equal(y.data, expected)
+    y.backward()
+    assert v.grad.shape == shape
+
+
+@pytest.mark.parametrize("shape", [*EMPTY, *EMPTY_SQUARE])
+@pytest.mark.parametrize("f", [LA.svdvals, LA.pinv, LA.norm, *(ON_ALL[n] for n in ("svd", "qr", "qr complete"))])
+def test_oblong_matrices_of_nothing(f, shape):
+    v = Variable(np.zeros(shape))
+    y = f(v) if f is not LA.norm else LA.norm(v, axis=(-2, -1))
+    y.backward()
+    assert v.grad.shape == shape and np.isfinite(v.grad.data).all()
+
+
+def equal_values(values, seed=0):
+    """A symmetric matrix with these eigenvalues."""
+    q = LA.qr(matrix((len(values),) * 2, seed)).Q
+    return q @ np.diag(np.array(values, float)) @ q.T
+
+
+WITH_EQUAL_VALUES = {
+    "1, 1, 1, 3": equal_values([1, 1, 1, 3]),
+    "two pairs": equal_values([-2, -2, 1, 1]),
+    "the identity": np.eye(4),
+    "a diagonal": np.diag([2.0, 5.0, 2.0, 5.0]),
+    "zeros and a one": np.diag([0.0, 0.0, 0.0, 1.0]),
+    "different": equal_values([1, 2, 4, 8]),
+}
+with_equal_values = pytest.mark.parametrize("a", WITH_EQUAL_VALUES.values(), ids=WITH_EQUAL_VALUES)
+VALUES = {
+    "eigvalsh": lambda x: LA.eigvalsh(symmetric(x)),
+    "eigvalsh of a triangle": LA.eigvalsh,
+    "eigvalsh of the upper triangle": lambda x: LA.eigvalsh(x, "U"),
+    "eigh": lambda x: LA.eigh(symmetric(x)).eigenvalues,
+    "eigh of a triangle": lambda x: LA.eigh(x).eigenvalues,
+}
+values = pytest.mark.parametrize("f", VALUES.values(), ids=VALUES)
+
+
+@values
+@with_equal_values
+def test_functions_of_equal_eigenvalues(f, a):
+    for function in (np.exp, np.square, lambda w: w**3):
+        assert gradient_check(lambda x, g=function: np.sum(g(f(x))), a, rtol=1e-4)
+    assert gradient_check(lambda x: np.logaddexp(np.sum(f(x) ** 2), np.prod(f(x))), a, rtol=1e-4)
+
+
+@with_equal_values
+def test_the_space_of_equal_eigenvalues(a):
+    b = matrix((4, 4), 3)
+    w = LA.eigvalsh(symmetric(a))
+    n = int(np.argmax(np.diff(w))) + 1 if np.ptp(w) else 4  # Up to the largest gap
+
+    def space(x):
+        v = LA.eigh(symmetric(x)).eigenvectors[:, :n]
+        return np.sum(projection(v) * b)
+
+    assert gradient_check(space, a, rtol=1e-4, atol=1e-6)
+    both = lambda x: space(x)  # noqa: E731
+    assert gradient_check(both, a, rtol=1e-4, atol=1e-6)
+
+
+def test_equal_singular_values():
+    b = matrix((4, 4), 3)
+    for a in (np.eye(4), equal_values([2, 2, 5, 5]) @ LA.qr(b).Q, np.eye(4)[:, :3], 3 * np.eye(5)[:4]):
+        part = b[:, : a.shape[1]] if a.shape[1] < 5 else matrix((4, 5), 4)
+        for function in (np.square, np.exp, np.log):
+            assert gradient_check(lambda x, g=function: np.sum(g(LA.svdvals(x))), a, rtol=1e-4)
+            assert gradient_check(lambda x, g=function: np.sum(g(LA.svd(x).S)), a, rtol=1e-4)
+
+        def rotation(x, part=part):
+            """The orthogonal factor of x, whose gradient needs the sums of singular values alone."""
+            u, _, vt = LA.svd(x, full_matrices=False)
+            return np.sum(u @ vt * part)
+
+        assert gradient_check(rotation, a, rtol=1e-4)
+        assert gradient_check(lambda x: LA.norm(x, "nuc"), a, order=2, rtol=1e-4, atol=1e-5)
+        assert gradient_check(LA.pinv, a, order=2, rtol=1e-4, atol=1e-5)
+
+
+MEETING = {
+    "v·exp(w)·vᵀ": lambda x, b: np.sum((lambda w, v: (v * np.exp(w)) @ v.T)(*LA.eigh(symmetric(x))) * b),
+    "u·s·vᵀ": lambda x, b: np.sum((lambda u, s, vt: (u * s) @ vt)(*LA.svd(x)) * b),
+    "v·exp(w)·v⁻¹": lambda x, b: np.sum((lambda w, v: (v * np.exp(w)) @ LA.inv(v))(*LA.eig(symmetric(x))) * b),
+}
+
+
+@pytest.mark.parametrize("f", MEETING.values(), ids=MEETING)
+def test_where_equal_values_meet_their_vectors_a_warning_says_so(f):
+    b = symmetric(matrix((3, 3)))
+    with pytest.warns(RuntimeWarning, match="some of the values are equal") as caught:
+        grad(lambda x: f(x, b))(np.eye(3))
+    assert caught[0].filename == __file__
+    apart = np.eye(3) + np.diag([0.0, 1e-5, 2e-5])
+    np.testing.assert_allclose(grad(lambda x: f(x, b))(apart), grad(lambda x: f(x, b))(apart * (1 + 1e-9)), rtol=1e-4)
+
+
+KINKS = {name: f for name, f in ON_ALL.items() if "norm" in name}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("f", KINKS.values(), ids=KINKS)
+def test_norms_of_zeros_have_slope_zero_and_those_of_low_rank_are_finite(f):
+    if f not in (ON_ALL["vector_norm -1"], ON_ALL["vector_norm -inf"]):
+        v = Variable(np.zeros((3, 2)))
+        np.sum(f(v)).backward()
+        assert not v.grad.data.any()
+    v = Variable(np.outer([1.0, 2.0, 4.0], [1.0, 3.0]))
+    np.sum(f(v)).backward()
+    assert np.isfinite(v.grad.data).all()
+
+
+def test_the_condition_of_a_singular_matrix_is_infinite_and_spares_the_others():
+    stack = np.stack([np.eye(2), np.zeros((2, 2)), np.diag([1.0, 4.0])])
+    for p in (None, 2, 1, np.inf, "fro"):
+        v = Variable(stack)
+        y = LA.cond(v, p)
+        np.testing.assert_allclose(y.data, LA.cond(stack, p))
+        y[2].backward()
+        assert np.isfinite(v.grad.data).all() and v.grad.data[2].any() and not v.grad.data[:2].any()
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 3])
+def test_the_pseudo_inverse_of_low_rank_as_its_factors_move(rank):
+    a, b = matrix((4, rank), 1), matrix((rank, 3), 2)
+    assert gradient_check(lambda a, b: LA.pinv(a @ b, rcond=1e-6), a, b, order=2, rtol=1e-4, atol=1e-5)
+    assert gradient_check(lambda a: LA.pinv(a @ a.T, rcond=1e-6, hermitian=True), a, order=2, rtol=1e-4, atol=1e-5)
+
+
+LEAST_SQUARES = [((5, 2), (5,)), ((5, 2), (5, 3)), ((2, 4), (2, 1)), ((3, 3), (3,)), ((1, 1), (1, 1)), ((5, 2), (5, 0))]
+
+
+@pytest.mark.parametrize(("shape", "right"), LEAST_SQUARES)
+def test_least_squares(shape, right):
+    a, b = matrix(shape), matrix(right, 1)
+    for ours, numpys in zip(LA.lstsq(Variable(a), Variable(b)), LA.lstsq(a, b), strict=True):
+        np.testing.assert_allclose(ours.data, numpys, rtol=1e-9, atol=1e-12)
+    for rcond in (None, -1, 0.5):
+        assert gradient_check(lambda a, b, r=rcond: joined(*LA.lstsq(a, b, r)[:2]), a, b, order=2, rtol=1e-4, atol=1e-5)
+    assert gradient_check(lambda a: LA.lstsq(a, b)[3], a, order=2, rtol=1e-4, atol=1e-5)
+
+
+def test_least_squares_of_mixed_precision_are_computed_in_the_higher():
+    a, b = Variable(matrix((5, 2)).astype(np.float32)), Variable(matrix((5,), 1))
+    x = LA.lstsq(a, b)[0]
+    x.backward()
+    assert (x.dtype, a.grad.dtype, b.grad.dtype) == (np.float64, np.float32, np.float64)
+    np.testing.assert_allclose(x.data, LA.lstsq(a.data, b.data)[0], rtol=1e-12)
+
+
+def test_integers_are_numbers():
+    x = np.array([[3, 1], [1, 2]])
+    for f in (LA.cholesky, LA.eigvalsh, LA.svdvals, LA.pinv, LA.cond, LA.inv, LA.det, ON_ALL["qr"]):
+        v, w = Variable(x), Variable(x.astype(float))
+        f(v).backward()
+        f(w).backward()
+        assert v.grad.dtype == np.float64
+        np.testing.assert_allclose(v.grad.data, w.grad.data)
+
+
+def test_a_product_of_many_matrices_takes_the_cheapest_order(monkeypatch):
+    xs = [Variable(matrix(shape)) for shape in [(2, 30), (30, 2), (2, 30), (30, 2)]]
+    y = LA.multi_dot(xs)
+    np.testing.assert_allclose(y.data, LA.multi_dot([x.data for x in xs]))
+    shapes, nodes = [], [y.creator]
+    while nodes:
+        f = nodes.pop()
+        shapes += [np.shape(f.y)]
+        nodes += [x.creator for x in f.variables if x.creator]
+    assert (30, 30) not in shapes
+    ends = [Variable(matrix((3,))), xs[0][:, :3].T, xs[0][:, 0]]
+    assert LA.multi_dot(ends).shape == () and LA.multi_dot(ends[:2]).shape == (2,)
+
+
+def test_a_matrix_power_of_zero_keeps_the_graph_and_no_infinity():
+    v = Variable(np.array([[np.inf, 1.0], [0.0, np.nan]]))
+    y = LA.matrix_power(v, 0)
+    y.backward()
+    assert y.tolist() == [[1.0, 0.0], [0.0, 1.0]] and v.grad.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+@pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors are deprecated")
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (3, 2)])
+def test_cross_products_of_vectors_of_the_plane(sizes):
+    a, b = matrix((4, sizes[0])), matrix((sizes[1], 4), 1)
+    assert gradient_check(lambda a, b: np.cross(a, b, axisb=0), a, b, order=2)
+
+
+def test_blocks_of_every_depth():
+    a, b = Variable(matrix((2, 2))), Variable(matrix((2,)))
+    for make in (
+        lambda a, b: np.block(a),
+        lambda a, b: np.block([a, a]),
+        lambda a, b: np.block([[a], [b]]),
+        lambda a, b: np.block([[a, a], [b, b]]),
+        lambda a, b: np.block([[[a]], [[a]]]),
+        lambda a, b: np.block([b, 7.0]),
+    ):
+        y = make(a, b)
+        np.testing.assert_array_equal(y.data, make(a.data, b.data))
+        y.backward()

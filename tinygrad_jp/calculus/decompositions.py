@@ -56,15 +56,14 @@ def _between(w: Array) -> Array:
     return _reciprocal(w[..., None, :] - w[..., None], w)
 
 
-def _warn_of_equal(name: str, w: Array, gw: Array, turn: Array) -> None:
-    """Warn where both equal values and what their vectors span have a gradient: they may have met in one term."""
-    w, gw, turn = (x.data if isinstance(x, ArrayMethods) else x for x in (w, gw, turn))
+def _warn_of_equal(name: str, w: Array, gw: Array, spans: Array) -> None:
+    """Warn where equal values, and `spans` (i, j) of their vectors, both have a gradient: they may meet in one term."""
+    w, gw, spans = (x._array if isinstance(x, ArrayMethods) else x for x in (w, gw, spans))
     equal = (_between(w) == 0) & ~numpy.eye(w.shape[-1], dtype=bool)
     if not equal.any():
         return
-    small = np.finfo(w.dtype).eps ** 0.5
-    both = abs(turn + _T(turn)) * abs(gw)[..., None]
-    if np.any(equal & (both > small * np.max(abs(turn)) * np.max(abs(gw)))):
+    small = np.finfo(w.dtype).eps ** 0.5 * np.max(abs(spans)) * np.max(abs(gw))
+    if np.any(equal & (abs(spans) * abs(gw)[..., None] > small)):
         warn_user(
             f"{name}: some of the values are equal; their gradient lacks a part where they meet their vectors, as in "
             f"v·f(w)·vᵀ, or are differentiated twice; move the matrix by a little",
@@ -155,7 +154,7 @@ def d_eigh(gy: Outputs, y: Outputs, a: Array, UPLO: str = "L") -> Array:
     """dwᵢ = vᵢᵀ·da·vᵢ, and vⱼ turns towards vᵢ by vᵢᵀ·da·vⱼ / (wⱼ − wᵢ); by 0 where both are equal."""
     (gw, gv), (w, v) = _parts(gy, y)
     turn = _T(v) @ gv
-    _warn_of_equal("np.linalg.eigh", w, gw, turn)
+    _warn_of_equal("np.linalg.eigh", w, gw, turn + _T(turn))
     return _onto_triangle(v @ (_on_diagonal(gw) + _between(w) * turn) @ _T(v), UPLO)
 
 
@@ -192,7 +191,8 @@ def d_eig(gy: Outputs, y: Outputs, a: Array) -> Array:
     """As of eigh, with v⁻¹ for vᵀ, and without what would change the length of a vector, which is 1."""
     (gw, gv), (w, v) = _parts(gy, y)
     turn = _T(v) @ gv
-    _warn_of_equal("np.linalg.eig", w, gw, turn)
+    if gy[1] is not None:  # In v·f(w)·v⁻¹ the gradients of equal values' vectors cancel out.
+        _warn_of_equal("np.linalg.eig", w, gw, np.ones_like(turn))
     turn = turn - (_T(v) @ v) * np.diagonal(turn, 0, -2, -1)[..., None, :]
     return np.linalg.solve(_T(v), _on_diagonal(gw) + _between(w) * turn) @ _T(v)
 
@@ -229,7 +229,7 @@ def d_svd(gy: Outputs, y: Outputs, a: Array, full_matrices: bool = True) -> Arra
     u, v, gu, gv = u[..., :n], _T(vt)[..., :n], _with_complement(u, gu, n), _with_complement(_T(vt), _T(gvt), n)
     turn_u, turn_v = _T(u) @ gu, _T(v) @ gv
     together, apart = turn_u + turn_v, turn_u - turn_v
-    _warn_of_equal("np.linalg.svd", s, gs, together)
+    _warn_of_equal("np.linalg.svd", s, gs, together + _T(together))
     inner = (together - _T(together)) * _between(s) + (apart - _T(apart)) * _reciprocal(
         s[..., None, :] + s[..., None], s
     )

@@ -89,7 +89,8 @@ def d_vector_norm(gy: Array, y: Array, x: Array, ord: float, axis: tuple[int, ..
         return gy * np.sign(x) * hit / hit.sum(axis=axis, keepdims=True)
     if ord == 2:
         return gy * divide_or_zero(x, y)
-    return gy * np.sign(x) * divide_or_zero(abs(x), y) ** (ord - 1)
+    share = divide_or_zero(abs(x), y)
+    return gy * np.sign(x) * np.where(share == 0, 1, share) ** (ord - 1)  # For ord < 1, a power of 0 is infinite.
 
 
 @composition(np.linalg.cond)
