@@ -22,11 +22,10 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.calculus.linear_algebra import _T
-from tinygrad_jp.core import Array, Outputs, apply, as_variable, output, pullback
+from tinygrad_jp.core import Array, Outputs, Variable, apply, as_variable, output, pullback
 from tinygrad_jp.core.errors import warn_user
 from tinygrad_jp.core.table import composition
-from tinygrad_jp.kinds import ArrayMethods, np
+from tinygrad_jp.kinds import np
 
 
 def _lower_half(x: Array) -> Array:
@@ -36,8 +35,8 @@ def _lower_half(x: Array) -> Array:
 
 def _onto_triangle(g: Array, UPLO: str) -> Array:
     """The gradient g of a symmetric matrix, as that of the triangle which it is made of."""
-    lower = _lower_half(g + _T(g))
-    return lower if UPLO.upper() == "L" else _T(lower)
+    lower = _lower_half(g + g.mT)
+    return lower if UPLO.upper() == "L" else lower.mT
 
 
 def _on_diagonal(x: Array) -> Array:
@@ -58,7 +57,7 @@ def _between(w: Array) -> Array:
 
 def _warn_of_equal(name: str, w: Array, gw: Array, spans: Array) -> None:
     """Warn where equal values, and `spans` (i, j) of their vectors, both have a gradient: they may meet in one term."""
-    w, gw, spans = (x._array if isinstance(x, ArrayMethods) else x for x in (w, gw, spans))
+    w, gw, spans = (x.data if isinstance(x, Variable) else x for x in (w, gw, spans))
     equal = (_between(w) == 0) & ~numpy.eye(w.shape[-1], dtype=bool)
     if not equal.any():
         return
@@ -98,9 +97,9 @@ def _named(func: Any, recorded: Any, a: Array, **settings: Any) -> Any:
 def d_cholesky(gy: Array, y: Array, a: Array, upper: bool = False) -> Array:
     """From y·yᵀ = a: dy = y·h, where h is the lower triangle of y⁻¹·da·y⁻ᵀ with half of its diagonal."""
     if upper:
-        return _T(d_cholesky(_T(gy), _T(y), _T(a)))
-    h = _lower_half(_T(y) @ gy)
-    return _lower_half(np.linalg.solve(_T(y), _T(np.linalg.solve(_T(y), h + _T(h)))))
+        return d_cholesky(gy.mT, y.mT, a.mT).mT
+    h = _lower_half(y.mT @ gy)
+    return _lower_half(np.linalg.solve(y.mT, np.linalg.solve(y.mT, h + h.mT).mT))
 
 
 @composition(np.linalg.qr)
@@ -122,10 +121,10 @@ def d_qr(gy: Outputs, y: Outputs, a: Array, mode: str = "reduced") -> Array:
     n = min(a.shape[-2:])
     q, gq = q[..., :n], _with_complement(q, gq, n)
     if a.shape[-1] > n:  # The columns that follow the square are q times those of r.
-        gq = gq + a[..., n:] @ _T(gr[..., n:])
+        gq = gq + a[..., n:] @ gr[..., n:].mT
     square = r[..., :n, :n]
-    h = _lower_half(square @ _T(gr[..., :n, :n]) - _T(gq) @ q)
-    gx = _T(np.linalg.solve(square, _T(gq + q @ (h + _T(h)))))
+    h = _lower_half(square @ gr[..., :n, :n].mT - gq.mT @ q)
+    gx = np.linalg.solve(square, (gq + q @ (h + h.mT)).mT).mT
     return np.concatenate([gx, q @ gr[..., n:]], axis=-1) if a.shape[-1] > n else gx
 
 
@@ -133,7 +132,7 @@ def _with_complement(q: Array, gq: Array, n: int) -> Array:
     """The gradient of the first n orthonormal columns, with that of the others, which follow them."""
     if q.shape[-1] == n:
         return gq
-    return gq[..., :n] - q[..., n:] @ (_T(gq[..., n:]) @ q[..., :n])
+    return gq[..., :n] - q[..., n:] @ (gq[..., n:].mT @ q[..., :n])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -153,16 +152,16 @@ def _eigh(a: Array, UPLO: str = "L") -> Outputs:
 def d_eigh(gy: Outputs, y: Outputs, a: Array, UPLO: str = "L") -> Array:
     """dwᵢ = vᵢᵀ·da·vᵢ, and vⱼ turns towards vᵢ by vᵢᵀ·da·vⱼ / (wⱼ − wᵢ); by 0 where both are equal."""
     (gw, gv), (w, v) = _parts(gy, y)
-    turn = _T(v) @ gv
-    _warn_of_equal("np.linalg.eigh", w, gw, turn + _T(turn))
-    return _onto_triangle(v @ (_on_diagonal(gw) + _between(w) * turn) @ _T(v), UPLO)
+    turn = v.mT @ gv
+    _warn_of_equal("np.linalg.eigh", w, gw, turn + turn.mT)
+    return _onto_triangle(v @ (_on_diagonal(gw) + _between(w) * turn) @ v.mT, UPLO)
 
 
 @pullback(np.linalg.eigvalsh)
 def d_eigvalsh(gy: Array, y: Array, a: Array, UPLO: str = "L") -> Array:
     """An eigenvalue moves by vᵀ·da·v, with its eigenvector v."""
     v = np.linalg.eigh(a, UPLO)[1]
-    return _onto_triangle((v * gy[..., None, :]) @ _T(v), UPLO)
+    return _onto_triangle((v * gy[..., None, :]) @ v.mT, UPLO)
 
 
 @composition(np.linalg.eig)
@@ -190,11 +189,11 @@ def _eig(a: Array) -> Outputs:
 def d_eig(gy: Outputs, y: Outputs, a: Array) -> Array:
     """As of eigh, with v⁻¹ for vᵀ, and without what would change the length of a vector, which is 1."""
     (gw, gv), (w, v) = _parts(gy, y)
-    turn = _T(v) @ gv
+    turn = v.mT @ gv
     if gy[1] is not None:  # In v·f(w)·v⁻¹ the gradients of equal values' vectors cancel out.
         _warn_of_equal("np.linalg.eig", w, gw, np.ones_like(turn))
-    turn = turn - (_T(v) @ v) * np.diagonal(turn, 0, -2, -1)[..., None, :]
-    return np.linalg.solve(_T(v), _on_diagonal(gw) + _between(w) * turn) @ _T(v)
+    turn = turn - (v.mT @ v) * np.diagonal(turn, 0, -2, -1)[..., None, :]
+    return np.linalg.solve(v.mT, _on_diagonal(gw) + _between(w) * turn) @ v.mT
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -214,7 +213,7 @@ def _svd_of_symmetric(a: Array) -> Any:
     w, v = np.linalg.eigh(a)
     order = np.argsort(abs(w.data), axis=-1)[..., ::-1]
     w, v = np.take_along_axis(w, order, axis=-1), np.take_along_axis(v, order[..., None, :], axis=-1)
-    return _named_tuple(np.linalg.svd)(v, abs(w), _T(v * np.copysign(1, w.data).astype(w.dtype)[..., None, :]))
+    return _named_tuple(np.linalg.svd)(v, abs(w), (v * np.copysign(1, w.data).astype(w.dtype)[..., None, :]).mT)
 
 
 def _svd(a: Array, full_matrices: bool = True) -> Outputs:
@@ -226,17 +225,15 @@ def d_svd(gy: Outputs, y: Outputs, a: Array, full_matrices: bool = True) -> Arra
     """With p = uᵀ·da·v: dsᵢ = pᵢᵢ, and u and v turn, together by (p + pᵀ)/(sⱼ − sᵢ), apart by (p − pᵀ)/(sⱼ + sᵢ)."""
     (gu, gs, gvt), (u, s, vt) = _parts(gy, y)
     n = s.shape[-1]
-    u, v, gu, gv = u[..., :n], _T(vt)[..., :n], _with_complement(u, gu, n), _with_complement(_T(vt), _T(gvt), n)
-    turn_u, turn_v = _T(u) @ gu, _T(v) @ gv
+    u, v, gu, gv = u[..., :n], vt.mT[..., :n], _with_complement(u, gu, n), _with_complement(vt.mT, gvt.mT, n)
+    turn_u, turn_v = u.mT @ gu, v.mT @ gv
     together, apart = turn_u + turn_v, turn_u - turn_v
-    _warn_of_equal("np.linalg.svd", s, gs, together + _T(together))
-    inner = (together - _T(together)) * _between(s) + (apart - _T(apart)) * _reciprocal(
-        s[..., None, :] + s[..., None], s
-    )
+    _warn_of_equal("np.linalg.svd", s, gs, together + together.mT)
+    inner = (together - together.mT) * _between(s) + (apart - apart.mT) * _reciprocal(s[..., None, :] + s[..., None], s)
     inner = _on_diagonal(gs) + inner / 2
     out_of_u, out_of_v = gu - u @ turn_u, gv - v @ turn_v  # What leaves the spaces that u and v span.
     inverse = _reciprocal(s, s)[..., None, :]
-    return (u @ inner + out_of_u * inverse) @ _T(v) + u @ _T(out_of_v * inverse)
+    return (u @ inner + out_of_u * inverse) @ v.mT + u @ (out_of_v * inverse).mT
 
 
 @pullback(np.linalg.svdvals)
@@ -265,12 +262,12 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, rtol: Any = ...) 
     u, s, vt = np.linalg.svd(x, full_matrices=False, hermitian=hermitian)
     rtol = rcond if rcond is not None else max(x.shape[-2:]) * np.finfo(x.dtype).eps if rtol in (..., None) else rtol
     large = s.data > np.asarray(rtol)[..., None] * s.data.max(axis=-1, keepdims=True)
-    return _T(vt) @ (np.where(large, 1 / np.where(large, s, 1), 0)[..., None] * _T(u))
+    return vt.mT @ (np.where(large, 1 / np.where(large, s, 1), 0)[..., None] * u.mT)
 
 
 def _symmetric(a: Array) -> Array:
     """The symmetric matrix with the lower triangle of a."""
-    return _lower_half(a) + _T(_lower_half(a))
+    return _lower_half(a) + _lower_half(a).mT
 
 
 @pullback(np.linalg.pinv)
@@ -278,7 +275,7 @@ def d_pinv(gy: Array, y: Array, a: Array, rcond: Any = None, hermitian: bool = F
     """As of the inverse, −yᵀ·gy·yᵀ, and two terms for what a does not reach and what it maps to 0."""
     if hermitian and y.size:
         return _onto_triangle(d_pinv(gy, y, _symmetric(a)), "L")
-    yt, gyt = _T(y), _T(gy)
+    yt, gyt = y.mT, gy.mT
     unreached, mapped_to_0 = gyt - a @ (y @ gyt), gyt - (gyt @ y) @ a
     return -yt @ gy @ yt + unreached @ y @ yt + yt @ y @ mapped_to_0
 
