@@ -213,8 +213,38 @@ values = pytest.mark.parametrize("f", VALUES.values(), ids=VALUES)
 @with_equal_values
 def test_functions_of_equal_eigenvalues(f, a):
     for function in (np.exp, np.square, lambda w: w**3):
-        assert gradient_check(lambda x, g=function: np.sum(g(f(x))), a, rtol=1e-4)
-    assert gradient_check(lambda x: np.logaddexp(np.sum(f(x) ** 2), np.prod(f(x))), a, rtol=1e-4)
+        assert gradient_check(lambda x, g=function: np.sum(g(f(x))), a, order=2, rtol=1e-4, atol=1e-5)
+    assert gradient_check(lambda x: np.logaddexp(np.sum(f(x) ** 2), np.prod(f(x))), a, order=2, rtol=1e-4, atol=1e-5)
+
+
+def test_a_stack_of_which_some_have_equal_values():
+    stack = np.stack([np.eye(3), np.diag([1.0, 2.0, 4.0]), np.zeros((3, 3)), np.diag([2.0, 1.0, 2.0])])
+    for f in (LA.eigvalsh, LA.svdvals, lambda x: LA.eigh(x, "U")[0], lambda x: LA.svd(x)[1]):
+        for g in (lambda w: np.sum(w**2), lambda w: np.sum(np.sum(np.cosh(w), -1) ** 2)):
+            assert gradient_check(lambda x, f=f, g=g: g(f(x)), stack, order=2, rtol=1e-4, atol=1e-5)
+
+
+LOW_RANK = {
+    "zeros": np.zeros((3, 3)),
+    "tall zeros": np.zeros((3, 2)),
+    "wide zeros": np.zeros((2, 3)),
+    "rank 1 of 2, tall": np.outer([1.0, 2.0, 4.0], [1.0, -3.0]),
+    "rank 1 of 2, wide": np.outer([1.0, -3.0], [1.0, 2.0, 4.0]),
+    "rank 2 of 3, equal": equal_values([2, 2, 0]),
+    "rank 2 of 4, equal": equal_values([3, 3, 0, 0])[:, :3],
+    "rank 2 of 4": equal_values([1, 3, 0, 0]),
+    "rank 2 of 3": equal_values([-1, 3, 0]),
+}
+
+
+@pytest.mark.parametrize("a", LOW_RANK.values(), ids=LOW_RANK)
+@pytest.mark.parametrize("f", [LA.svdvals, lambda x: LA.svd(x).S, lambda x: LA.svd(x, False).S])
+def test_smooth_functions_of_singular_values_where_some_are_0(f, a):
+    for function in (np.square, np.cosh, lambda s: np.log(1 + s**2)):
+        assert gradient_check(lambda x, g=function: np.sum(g(f(x))), a, order=2, rtol=1e-4, atol=1e-5)
+    if a.shape[0] == a.shape[1]:
+        symmetric_svd = lambda x: LA.svd(symmetric(x), compute_uv=False, hermitian=True)  # noqa: E731
+        assert gradient_check(lambda x: np.sum(np.cosh(symmetric_svd(x))), a / 2, order=2, rtol=1e-4, atol=1e-5)
 
 
 @with_equal_values
@@ -228,8 +258,7 @@ def test_the_space_of_equal_eigenvalues(a):
         return np.sum(projection(v) * b)
 
     assert gradient_check(space, a, rtol=1e-4, atol=1e-6)
-    both = lambda x: space(x)  # noqa: E731
-    assert gradient_check(both, a, rtol=1e-4, atol=1e-6)
+    assert gradient_check(lambda x: space(x) + np.sum(LA.eigvalsh(symmetric(x)) ** 3), a, rtol=1e-4, atol=1e-6)
 
 
 def test_equal_singular_values():
@@ -237,8 +266,8 @@ def test_equal_singular_values():
     for a in (np.eye(4), equal_values([2, 2, 5, 5]) @ LA.qr(b).Q, np.eye(4)[:, :3], 3 * np.eye(5)[:4]):
         part = b[:, : a.shape[1]] if a.shape[1] < 5 else matrix((4, 5), 4)
         for function in (np.square, np.exp, np.log):
-            assert gradient_check(lambda x, g=function: np.sum(g(LA.svdvals(x))), a, rtol=1e-4)
-            assert gradient_check(lambda x, g=function: np.sum(g(LA.svd(x).S)), a, rtol=1e-4)
+            for f in (LA.svdvals, lambda x: LA.svd(x).S):
+                assert gradient_check(lambda x, g=function, f=f: np.sum(g(f(x))), a, order=2, rtol=1e-4, atol=1e-5)
 
         def rotation(x, part=part):
             """The orthogonal factor of x, whose gradient needs the sums of singular values alone."""

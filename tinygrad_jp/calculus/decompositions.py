@@ -6,11 +6,7 @@ The factors of x satisfy equations, as x·v = v·w. Differentiated, these say ho
 element off the diagonal gets the gradient of both of its places, the triangle that is not read gets zeros. For
 f(x + xᵀ) the choice makes no difference.
 
-**Equal eigenvalues or singular values.** Their vectors may be turned among themselves. Whatever part of a gradient
-would turn them is set to 0: what tells them apart has no derivative. So the gradient is right for functions of the
-values (the sum of their powers), for the space that all of these vectors span (v·vᵀ), and for sums of both. It lacks a
-part where equal values and their vectors meet in one term, as in v·f(w)·vᵀ, or where a function of equal values is
-differentiated twice: then a RuntimeWarning says so. There, move the matrix by a little, so that its values differ.
+What comes of equal eigenvalues or singular values, `equal_values` says.
 
 Sources: Giles, An extended collection of matrix derivative results for forward and reverse mode algorithmic
 differentiation, 2008; Walter and Lehmann, Algorithmic Differentiation of Linear Algebra Functions with Application in
@@ -22,8 +18,8 @@ from typing import Any
 
 import numpy
 
-from tinygrad_jp.core import Array, Outputs, Variable, apply, as_variable, output, pullback
-from tinygrad_jp.core.errors import warn_user
+from tinygrad_jp.calculus.equal_values import between, is_zero, reciprocal, slopes_of_equal, warn_of_equal
+from tinygrad_jp.core import Array, Outputs, apply, as_variable, output, pullback
 from tinygrad_jp.core.table import composition
 from tinygrad_jp.kinds import np
 
@@ -41,33 +37,6 @@ def _onto_triangle(g: Array, UPLO: str) -> Array:
 
 def _on_diagonal(x: Array) -> Array:
     return x[..., None] * numpy.eye(x.shape[-1], dtype=x.dtype)
-
-
-def _reciprocal(x: Array, values: Array) -> Array:
-    """1/x, and 0 where x is 0 up to the rounding of `values`, of which x is a sum or a difference."""
-    scale = np.sum(abs(values), axis=-1)[..., None]
-    zero = abs(x) <= 10 * np.finfo(values.dtype).eps * (scale if x.ndim == values.ndim else scale[..., None])
-    return np.where(zero, 0, 1 / np.where(zero, 1, x))
-
-
-def _between(w: Array) -> Array:
-    """1/(wⱼ − wᵢ), and 0 where both are equal."""
-    return _reciprocal(w[..., None, :] - w[..., None], w)
-
-
-def _warn_of_equal(name: str, w: Array, gw: Array, spans: Array) -> None:
-    """Warn where equal values, and `spans` (i, j) of their vectors, both have a gradient: they may meet in one term."""
-    w, gw, spans = (x.data if isinstance(x, Variable) else x for x in (w, gw, spans))
-    equal = (_between(w) == 0) & ~numpy.eye(w.shape[-1], dtype=bool)
-    if not equal.any():
-        return
-    small = np.finfo(w.dtype).eps ** 0.5 * np.max(abs(spans)) * np.max(abs(gw))
-    if np.any(equal & (abs(spans) * abs(gw)[..., None] > small)):
-        warn_user(
-            f"{name}: some of the values are equal; their gradient lacks a part where they meet their vectors, as in "
-            f"v·f(w)·vᵀ, or are differentiated twice; move the matrix by a little",
-            RuntimeWarning,
-        )
 
 
 def _parts(gy: Outputs, y: Array) -> tuple[list[Array], list[Array]]:
@@ -152,16 +121,27 @@ def _eigh(a: Array, UPLO: str = "L") -> Outputs:
 def d_eigh(gy: Outputs, y: Outputs, a: Array, UPLO: str = "L") -> Array:
     """dwᵢ = vᵢᵀ·da·vᵢ, and vⱼ turns towards vᵢ by vᵢᵀ·da·vⱼ / (wⱼ − wᵢ); by 0 where both are equal."""
     (gw, gv), (w, v) = _parts(gy, y)
+    if gy[1] is None:
+        return _of_eigenvalues(gw, w, v if isinstance(y, Outputs) else np.linalg.eigh(a, UPLO)[1], a, UPLO, y)
     turn = v.mT @ gv
-    _warn_of_equal("np.linalg.eigh", w, gw, turn + turn.mT)
-    return _onto_triangle(v @ (_on_diagonal(gw) + _between(w) * turn) @ v.mT, UPLO)
+    warn_of_equal("np.linalg.eigh", w, gw, turn + turn.mT)
+    return _onto_triangle(v @ (_on_diagonal(gw) + between(w) * turn) @ v.mT, UPLO)
 
 
 @pullback(np.linalg.eigvalsh)
 def d_eigvalsh(gy: Array, y: Array, a: Array, UPLO: str = "L") -> Array:
     """An eigenvalue moves by vᵀ·da·v, with its eigenvector v."""
-    v = np.linalg.eigh(a, UPLO)[1]
-    return _onto_triangle((v * gy[..., None, :]) @ v.mT, UPLO)
+    return _of_eigenvalues(gy, y, np.linalg.eigh(a, UPLO)[1], a, UPLO, y)
+
+
+def _of_eigenvalues(gw: Array, w: Array, v: Array, a: Array, UPLO: str, y: Array) -> Array:
+    """The gradient v·diag(gw)·vᵀ, which equal eigenvalues with equal gradients make a multiple of the identity."""
+    g = (v * gw[..., None, :]) @ v.mT
+    slopes = slopes_of_equal(gw, w, y)
+    if slopes is not None:  # The term is 0, but its derivative is not.
+        v, whole = v.data, _symmetric(a if UPLO.upper() == "L" else a.mT)
+        g = g + v @ (slopes * (v.mT @ whole @ v)) @ v.mT
+    return _onto_triangle(g, UPLO)
 
 
 @composition(np.linalg.eig)
@@ -191,9 +171,9 @@ def d_eig(gy: Outputs, y: Outputs, a: Array) -> Array:
     (gw, gv), (w, v) = _parts(gy, y)
     turn = v.mT @ gv
     if gy[1] is not None:  # In v·f(w)·v⁻¹ the gradients of equal values' vectors cancel out.
-        _warn_of_equal("np.linalg.eig", w, gw, np.ones_like(turn))
+        warn_of_equal("np.linalg.eig", w, gw, np.ones_like(turn))
     turn = turn - (v.mT @ v) * np.diagonal(turn, 0, -2, -1)[..., None, :]
-    return np.linalg.solve(v.mT, _on_diagonal(gw) + _between(w) * turn) @ v.mT
+    return np.linalg.solve(v.mT, _on_diagonal(gw) + between(w) * turn) @ v.mT
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -204,7 +184,7 @@ def d_eig(gy: Outputs, y: Outputs, a: Array) -> Array:
 def svd(a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """u, s and vᵀ; the columns of u or v beyond the singular values have a gradient as the space that they span."""
     if hermitian:
-        return _svd_of_symmetric(a) if compute_uv else np.sort(abs(np.linalg.eigvalsh(a)), axis=-1)[..., ::-1]
+        return _svd_of_symmetric(a) if compute_uv else _svd_of_symmetric(a).S
     return _named(np.linalg.svd, _svd, a, full_matrices=full_matrices) if compute_uv else np.linalg.svdvals(a)
 
 
@@ -213,7 +193,8 @@ def _svd_of_symmetric(a: Array) -> Any:
     w, v = np.linalg.eigh(a)
     order = np.argsort(abs(w.data), axis=-1)[..., ::-1]
     w, v = np.take_along_axis(w, order, axis=-1), np.take_along_axis(v, order[..., None, :], axis=-1)
-    return _named_tuple(np.linalg.svd)(v, abs(w), (v * np.copysign(1, w.data).astype(w.dtype)[..., None, :]).mT)
+    sign = np.copysign(1, w.data).astype(w.dtype)  # Of a 0, too, whose absolute value would have no slope.
+    return _named_tuple(np.linalg.svd)(v, w * sign, (v * sign[..., None, :]).mT)
 
 
 def _svd(a: Array, full_matrices: bool = True) -> Outputs:
@@ -225,14 +206,17 @@ def d_svd(gy: Outputs, y: Outputs, a: Array, full_matrices: bool = True) -> Arra
     """With p = uᵀ·da·v: dsᵢ = pᵢᵢ, and u and v turn, together by (p + pᵀ)/(sⱼ − sᵢ), apart by (p − pᵀ)/(sⱼ + sᵢ)."""
     (gu, gs, gvt), (u, s, vt) = _parts(gy, y)
     n = s.shape[-1]
+    if gy[0] is gy[2] is None:
+        u, _, vt = (u[..., :n], s, vt[..., :n, :]) if isinstance(y, Outputs) else np.linalg.svd(a, full_matrices=False)
+        return _of_singular_values(gs, s, u, vt, a, y)
     u, v, gu, gv = u[..., :n], vt.mT[..., :n], _with_complement(u, gu, n), _with_complement(vt.mT, gvt.mT, n)
     turn_u, turn_v = u.mT @ gu, v.mT @ gv
     together, apart = turn_u + turn_v, turn_u - turn_v
-    _warn_of_equal("np.linalg.svd", s, gs, together + together.mT)
-    inner = (together - together.mT) * _between(s) + (apart - apart.mT) * _reciprocal(s[..., None, :] + s[..., None], s)
+    warn_of_equal("np.linalg.svd", s, gs, together + together.mT)
+    inner = (together - together.mT) * between(s) + (apart - apart.mT) * reciprocal(s[..., None, :] + s[..., None], s)
     inner = _on_diagonal(gs) + inner / 2
     out_of_u, out_of_v = gu - u @ turn_u, gv - v @ turn_v  # What leaves the spaces that u and v span.
-    inverse = _reciprocal(s, s)[..., None, :]
+    inverse = reciprocal(s, s)[..., None, :]
     return (u @ inner + out_of_u * inverse) @ v.mT + u @ (out_of_v * inverse).mT
 
 
@@ -240,7 +224,26 @@ def d_svd(gy: Outputs, y: Outputs, a: Array, full_matrices: bool = True) -> Arra
 def d_svdvals(gy: Array, y: Array, x: Array) -> Array:
     """A singular value moves by uᵀ·dx·v, with its singular vectors u and v."""
     u, _, vt = np.linalg.svd(x, full_matrices=False)
-    return (u * gy[..., None, :]) @ vt
+    return _of_singular_values(gy, y, u, vt, x, y)
+
+
+def _of_singular_values(gs: Array, s: Array, u: Array, vt: Array, a: Array, y: Array) -> Array:
+    """The gradient u·diag(gs)·vᵀ."""
+    g = (u * gs[..., None, :]) @ vt
+    slopes = slopes_of_equal(gs, s, y, 1, at_zero=True)
+    if slopes is None:
+        return g
+    # Terms that are 0, but whose derivatives are not: among equal values, and from and to the spaces mapped to 0.
+    u, vt, zero = u.data, vt.data, is_zero(s.data, s.data)
+    p, n = u.mT @ a @ vt.mT, s.shape[-1]
+    g = g + u @ (np.where(zero[..., None] | numpy.eye(n, dtype=bool), 0, slopes) * (p + p.mT) / 2) @ vt
+    if not zero.any():
+        return g
+    mapped, reached = vt * ~zero[..., None], u * ~zero[..., None, :]
+    rest = a - reached @ (reached.mT @ a)
+    rest = rest - (rest @ mapped.mT) @ mapped
+    rest = rest - (u * (zero * np.diagonal(p, 0, -2, -1))[..., None, :]) @ vt
+    return g + np.where(zero[..., -1], slopes[..., -1, -1], 0)[..., None, None] * rest
 
 
 # ---------------------------------------------------------------------------------------------------------------------
