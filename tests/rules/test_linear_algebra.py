@@ -328,6 +328,27 @@ def test_the_pseudo_inverse_of_low_rank_as_its_factors_move(rank):
     assert gradient_check(lambda a: LA.pinv(a @ a.T, rcond=1e-6, hermitian=True), a, order=2, rtol=1e-4, atol=1e-5)
 
 
+def test_the_pseudo_inverse_where_of_equal_singular_values_others_are_left_out():
+    a = equal_values([2, 2, 0.1, 0.3])
+    for f in (lambda x: LA.pinv(x, 0.2), lambda x: LA.pinv(x[:3], 0.3), lambda x: LA.pinv(symmetric(x), 0.2, True)):
+        assert gradient_check(f, a, rtol=1e-4, atol=1e-6)
+    assert not grad(lambda x: np.sum(LA.pinv(x, 2.0)))(a).any()
+
+
+NONE = {
+    "qr of low rank": (LA.qr, np.outer([1.0, 2.0, 4.0], [1.0, 3.0])),
+    "qr of zeros": (LA.qr, np.zeros((2, 2))),
+    "qr whose first columns depend on another": (LA.qr, np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 1.0]])),
+    "eig of a Jordan block": (LA.eig, np.array([[1.0, 1.0], [0.0, 1.0]])),
+}
+
+
+@pytest.mark.parametrize(("f", "a"), NONE.values(), ids=NONE)
+def test_where_there_is_no_derivative_an_error_says_so(f, a):
+    with pytest.raises(np.linalg.LinAlgError, match="no derivative where"):
+        np.sum(f(Variable(a))[1]).backward()
+
+
 LEAST_SQUARES = [((5, 2), (5,)), ((5, 2), (5, 3)), ((2, 4), (2, 1)), ((3, 3), (3,)), ((1, 1), (1, 1)), ((5, 2), (5, 0))]
 
 

@@ -148,6 +148,7 @@ def test_arguments_go_where_numpy_has_them(call):
     "f",
     [np.argmax, np.argmin, np.argsort, np.sign, np.floor, np.ceil, np.rint, np.round, np.trunc, np.isnan, np.isfinite]
     + [
+        np.linalg.matrix_rank,
         np.shape,
         np.ndim,
         np.size,

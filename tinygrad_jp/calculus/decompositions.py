@@ -19,7 +19,7 @@ from typing import Any
 import numpy
 
 from tinygrad_jp.calculus.equal_values import between, is_zero, reciprocal, slopes_of_equal, warn_of_equal
-from tinygrad_jp.core import Array, Outputs, apply, as_variable, output, pullback
+from tinygrad_jp.core import Array, Outputs, Variable, apply, as_variable, output, pullback
 from tinygrad_jp.core.table import composition
 from tinygrad_jp.kinds import np
 
@@ -88,6 +88,8 @@ def d_qr(gy: Outputs, y: Outputs, a: Array, mode: str = "reduced") -> Array:
     """From q·r = a: what turns the columns of q goes back by their antisymmetric products, the rest by r⁻¹."""
     (gq, gr), (q, r) = _parts(gy, y)
     n = min(a.shape[-2:])
+    if np.any(is_zero(scale := np.diagonal(r, 0, -2, -1), scale)):
+        raise np.linalg.LinAlgError("np.linalg.qr: no derivative where the columns that q is made of depend on another")
     q, gq = q[..., :n], _with_complement(q, gq, n)
     if a.shape[-1] > n:  # The columns that follow the square are q times those of r.
         gq = gq + a[..., n:] @ gr[..., n:].mT
@@ -169,6 +171,8 @@ def _eig(a: Array) -> Outputs:
 def d_eig(gy: Outputs, y: Outputs, a: Array) -> Array:
     """As of eigh, with v⁻¹ for vᵀ, and without what would change the length of a vector, which is 1."""
     (gw, gv), (w, v) = _parts(gy, y)
+    if v.size and np.any(np.linalg.cond(v.data if isinstance(v, Variable) else v) > 0.1 / np.finfo(v.dtype).eps):
+        raise np.linalg.LinAlgError("np.linalg.eig: no derivative where a matrix has fewer eigenvectors than rows")
     turn = v.mT @ gv
     if gy[1] is not None:  # In v·f(w)·v⁻¹ the gradients of equal values' vectors cancel out.
         warn_of_equal("np.linalg.eig", w, gw, np.ones_like(turn))
@@ -261,11 +265,12 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, rtol: Any = ...) 
     lost = abs(whole - whole @ y.data @ whole)
     if not np.any(lost > np.finfo(y.dtype).eps ** 0.5 * np.max(abs(whole))):
         return y
-    # Some singular values that are not 0 are small enough to be left out.
-    u, s, vt = np.linalg.svd(x, full_matrices=False, hermitian=hermitian)
-    rtol = rcond if rcond is not None else max(x.shape[-2:]) * np.finfo(x.dtype).eps if rtol in (..., None) else rtol
-    large = s.data > np.asarray(rtol)[..., None] * s.data.max(axis=-1, keepdims=True)
-    return vt.mT @ (np.where(large, 1 / np.where(large, s, 1), 0)[..., None] * u.mT)
+    # Singular values that are not 0 were small enough to be left out: those that are left belong to a's projection.
+    whole = _symmetric(x) if hermitian else x
+    rank = np.trace(whole.data @ y.data, axis1=-2, axis2=-1).round()
+    u = np.linalg.svd(whole, full_matrices=False).U
+    u = u * (np.arange(u.shape[-1]) < rank[..., None])[..., None, :]
+    return np.linalg.pinv(u @ (u.mT @ whole), rcond, **settings)
 
 
 def _symmetric(a: Array) -> Array:
