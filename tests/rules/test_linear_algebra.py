@@ -279,6 +279,19 @@ def test_equal_singular_values():
         assert gradient_check(LA.pinv, a, order=2, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n", [2, 10, 60])
+def test_values_that_are_equal_up_to_rounding_are_taken_to_be_equal(n, dtype):
+    """All vectors together span everything: that does not move."""
+    b = matrix((n, n))
+    for seed in range(10):
+        w = np.repeat(np.random.default_rng(seed).uniform(0, 1, n // 2), 2)
+        a = equal_values(w, seed).astype(dtype)
+        for vectors in (lambda x: LA.eigh(symmetric(x)).eigenvectors, lambda x: LA.svd(x).U, lambda x: LA.svd(x).Vh.mT):
+            g = grad(lambda x, v=vectors: np.sum(projection(v(x)) * b))(a)
+            np.testing.assert_allclose(g, 0, atol=1e-10 if dtype == np.float64 else 1e-2)
+
+
 MEETING = {
     "v·exp(w)·vᵀ": lambda x, b: np.sum((lambda w, v: (v * np.exp(w)) @ v.T)(*LA.eigh(symmetric(x))) * b),
     "u·s·vᵀ": lambda x, b: np.sum((lambda u, s, vt: (u * s) @ vt)(*LA.svd(x)) * b),

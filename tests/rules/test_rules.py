@@ -100,6 +100,7 @@ def test_no_overflow_where_the_mathematics_has_none():
 
 
 SMOOTH = ["tanh", "divide", "power", "matmul (2, 3) (3, 4)", "var {'axis': 1}", "einsum ij,jk->ik", "inv", "norm {}"]
+SMOOTH += ["cholesky", "eigh 0 L", "eigh 1 L", "svd 0 (4, 4)", "qr reduced 0 (4, 4)", "pinv", "matrix_power -3"]
 SMOOTH += ["softmax", "log_softmax", "layer_norm", "linear", "softmax_cross_entropy", "gelu", "prod {}", "sigmoid"]
 
 

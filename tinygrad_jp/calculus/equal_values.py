@@ -15,9 +15,15 @@ from tinygrad_jp.kinds import np
 
 
 def is_zero(x: Array, values: Array) -> Array:
-    """Where x, a sum or a difference of `values`, is 0 up to their rounding."""
-    scale = np.sum(abs(values), axis=-1)[..., None]
-    return abs(x) <= 10 * np.finfo(values.dtype).eps * (scale if x.ndim == values.ndim else scale[..., None])
+    """Where x, made of sums or differences of `values` (..., n), is 0 up to their rounding.
+
+    That is some 30·√n units in the last place of the largest value: what equal eigenvalues of a product of matrices
+    differ by.
+    """
+    values = values.data if isinstance(values, Variable) else values
+    largest = np.max(abs(values), axis=-1, initial=0)
+    largest = np.reshape(largest, largest.shape + (1,) * (x.ndim - largest.ndim))
+    return abs(x) <= 30 * values.shape[-1] ** 0.5 * np.finfo(values.dtype).eps * largest
 
 
 def reciprocal(x: Array, values: Array) -> Array:
