@@ -78,6 +78,7 @@ ON_ALL = {
     "qr, q only": lambda x: LA.qr(x).Q,
     "qr, r": lambda x: LA.qr(x, mode="r"),
     "qr complete": lambda x: joined(LA.qr(x, "complete").R, projection(LA.qr(x, "complete").Q[..., x.shape[-1] :])),
+    "qr complete, all of q": lambda x: LA.qr(x, "complete").Q,
     "pinv": LA.pinv,
     "pinv rtol": lambda x: LA.pinv(x, rtol=None),
     "pinv rcond": lambda x: LA.pinv(x, rcond=0.4),
@@ -346,6 +347,13 @@ def test_the_pseudo_inverse_where_of_equal_singular_values_others_are_left_out()
     for f in (lambda x: LA.pinv(x, 0.2), lambda x: LA.pinv(x[:3], 0.3), lambda x: LA.pinv(symmetric(x), 0.2, True)):
         assert gradient_check(f, a, rtol=1e-4, atol=1e-6)
     assert not grad(lambda x: np.sum(LA.pinv(x, 2.0)))(a).any()
+
+
+def test_a_complete_q_where_columns_were_triangular_already():
+    """The space of the columns that follow has its derivative; they themselves are turned at will."""
+    a = np.array([[2.0, 1.0], [0.0, 3.0], [0.0, 0.0], [0.0, 0.0]])
+    for x in (a, np.stack([a, matrix((4, 2))])):
+        assert gradient_check(lambda x: projection(LA.qr(x, "complete").Q[..., 2:]), x)
 
 
 NONE = {

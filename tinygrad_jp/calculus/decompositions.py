@@ -90,13 +90,29 @@ def d_qr(gy: Outputs, y: Outputs, a: Array, mode: str = "reduced") -> Array:
     n = min(a.shape[-2:])
     if np.any(is_zero(scale := np.diagonal(r, 0, -2, -1), scale)):
         raise np.linalg.LinAlgError("np.linalg.qr: no derivative where the columns that q is made of depend on another")
-    q, gq = q[..., :n], _with_complement(q, gq, n)
+    q, gq = q[..., :n], _with_reflections(q, gq, n)
     if a.shape[-1] > n:  # The columns that follow the square are q times those of r.
         gq = gq + a[..., n:] @ gr[..., n:].mT
     square = r[..., :n, :n]
     h = _lower_half(square @ gr[..., :n, :n].mT - gq.mT @ q)
     gx = np.linalg.solve(square, (gq + q @ (h + h.mT)).mT).mT
     return np.concatenate([gx, q @ gr[..., n:]], axis=-1) if a.shape[-1] > n else gx
+
+
+def _with_reflections(q: Array, gq: Array, n: int) -> Array:
+    """The gradient of the first n columns of q, with that of the others, which LAPACK makes of the same n reflections.
+
+    With the rows of the first n columns cut into q₁ (n, n) and q₂, the others are (0; 1) + (q₁ − 1; q₂)·bᵀ, where b is
+    q₂·(q₁ − 1)⁻¹. Source: Ballard et al., Reconstructing Householder Vectors from TSQR, 2014.
+    """
+    moved = q[..., :n] - numpy.eye(q.shape[-2], n, dtype=q.dtype)
+    square = moved[..., :n, :]
+    known = square.data if isinstance(square, Variable) else square
+    if q.shape[-1] == n or not known.size or np.max(np.linalg.cond(known)) > np.finfo(q.dtype).eps ** -0.5:
+        return _with_complement(q, gq, n)  # Where a column was triangular already, there was no reflection.
+    b, others = np.linalg.solve(square.mT, q[..., n:, :n].mT).mT, gq[..., n:]
+    below = np.linalg.solve(square, (others.mT @ moved).mT).mT
+    return gq[..., :n] + others @ b + np.concatenate([-b.mT @ below, below], axis=-2)
 
 
 def _with_complement(q: Array, gq: Array, n: int) -> Array:
