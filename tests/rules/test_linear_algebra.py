@@ -347,6 +347,10 @@ def test_the_pseudo_inverse_where_of_equal_singular_values_others_are_left_out()
     for f in (lambda x: LA.pinv(x, 0.2), lambda x: LA.pinv(x[:3], 0.3), lambda x: LA.pinv(symmetric(x), 0.2, True)):
         assert gradient_check(f, a, rtol=1e-4, atol=1e-6)
     assert not grad(lambda x: np.sum(LA.pinv(x, 2.0)))(a).any()
+    stack = np.stack([1e9 * np.eye(4), np.diag([1.0, 2.0, 0.1, 3.0]), np.zeros((4, 4))])[:, :3]
+    left = grad(lambda x: np.sum(LA.pinv(x, 0.2)))(stack)
+    for x, g in zip(stack, left, strict=True):
+        np.testing.assert_allclose(g, grad(lambda x: np.sum(LA.pinv(x, 0.2)))(x), rtol=1e-6, atol=1e-12)
 
 
 def test_a_complete_q_where_columns_were_triangular_already():

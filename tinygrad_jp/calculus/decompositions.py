@@ -279,7 +279,7 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, rtol: Any = ...) 
         return y
     whole = _symmetric(x.data) if hermitian else x.data
     lost = abs(whole - whole @ y.data @ whole)
-    if not np.any(lost > np.finfo(y.dtype).eps ** 0.5 * np.max(abs(whole))):
+    if not np.any(lost > np.finfo(y.dtype).eps ** 0.5 * np.max(abs(whole), axis=(-2, -1), keepdims=True)):
         return y
     # Singular values that are not 0 were small enough to be left out: those that are left belong to a's projection.
     whole = _symmetric(x) if hermitian else x
