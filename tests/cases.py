@@ -242,8 +242,8 @@ CASES: list[Case] = [
     case("add.reduce where", lambda x: np.add.reduce(x, axis=None, initial=2, where=MASK), np.sum, (2, 3)),
     *(
         case(f"{f.__name__}.accumulate {s}", lambda x, f=f, s=s: f.accumulate(x, **s), table, (3, 2))
-        for f, table in [(np.add, np.cumsum), (np.multiply, np.cumprod), (np.maximum, orders._running_max),
-                         (np.minimum, orders._running_min)]
+        for f, table in [(np.add, np.cumsum), (np.multiply, np.cumprod), (np.maximum, orders.running_max.primitive),
+                         (np.minimum, orders.running_min.primitive)]
         for s in [{}, {"axis": -1}]
     ),
     *(
@@ -547,7 +547,7 @@ CASES: list[Case] = [
                      "binom"]
     ),
     *(
-        case(f"{name} of order 2", lambda x, f=getattr(special, name): f(2, x), getattr(special, name), (2, 3),
+        case(f"{name} of order 2", lambda x, n=name: getattr(special, n)(2, x), getattr(special, name), (2, 3),
              domain=POSITIVE)
         for name in ["iv", "ive", "jv", "yv", "kv", "gammainc", "gammaincc", "expn"]
     ),

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from tinygrad_jp.core import PULLBACKS, Array, apply, arrays, as_variable, pullback
+from tinygrad_jp.core.errors import name_of
 from tinygrad_jp.core.table import DOMAIN_LIMITED, NONDIFFERENTIABLE, composition
 from tinygrad_jp.kinds import DTypeLike, np
 
@@ -93,7 +94,7 @@ PULLBACKS |= {
     np.ldexp: (lambda gy, y, x, n: np.ldexp(gy, n), None),
     # Jumps have no slope: heaviside has one only where it is its second argument, and a sign passes nothing on.
     np.heaviside: (None, lambda gy, y, a, b: gy * (a == 0)),
-    np.copysign: (lambda gy, y, a, b: gy * np.sign(a) * np.copysign(1, b), None),
+    np.copysign: (lambda gy, y, a, b: np.where(np.signbit(b), -gy, gy) * np.sign(a), None),
     np.nextafter: (lambda gy, y, a, b: gy, None),
     # Kinks: the slope of |x| and of hypot at 0 is 0; of a and b that are equal, each has half of the larger's slope.
     np.hypot: (lambda gy, y, a, b: gy * divide_or_zero(a, y), lambda gy, y, a, b: gy * divide_or_zero(b, y)),
@@ -186,12 +187,31 @@ def full_like(
     return np.broadcast_to(apply(np.positive, fill_value), np.shape(a) if shape is None else shape).astype(kind)
 
 
+@composition(np.imag)
+def imag(val: Array) -> Array:
+    return np.imag(_real(np.imag, val))
+
+
+@composition(np.angle)
+def angle(z: Array, deg: bool = False) -> Array:
+    return np.angle(_real(np.angle, z), deg)
+
+
+def _real(func: Any, x: Array) -> Array:
+    """The data of x, if they are real: then the derivative is 0."""
+    if x.dtype.kind == "c":
+        raise TypeError(
+            f"{name_of(func)}: complex numbers are not differentiated; compute with real and imaginary parts"
+        )
+    return as_variable(x).data
+
+
 # What has no derivative, or a derivative of zero
 NONDIFFERENTIABLE |= {
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
     *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor),
     *(np.sign, np.signbit, np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.fix, np.floor_divide),
-    *(np.imag, np.angle, np.spacing),  # of real numbers
+    np.spacing,
     *(np.isnan, np.isinf, np.isfinite, np.isclose, np.allclose, np.array_equal, np.any, np.all),
     *(
         np.argmax,

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 import numpy
 
 from tinygrad_jp.calculus.shapes import places, put_back, scatter_add
-from tinygrad_jp.core import PULLBACKS, Array, Axis, apply, primitive, pullback
+from tinygrad_jp.core import PULLBACKS, Array, Axis, primitive, pullback
 from tinygrad_jp.core.arrays import normalize_axes, reduced_size, sum_to
-from tinygrad_jp.core.table import composition
 from tinygrad_jp.kinds import DTypeLike, Rule, np
 
 
@@ -34,25 +33,17 @@ def d_partition(gy: Array, y: Array, x: Array, kth: Any, axis: int | None = -1, 
 # The largest and the smallest so far
 
 
-@composition(np.maximum.accumulate)
-def running_max(array: Array, axis: int = 0, dtype: DTypeLike | None = None) -> Array:
-    return apply(_running_max, array, axis=axis, dtype=dtype)
-
-
-@composition(np.minimum.accumulate)
-def running_min(array: Array, axis: int = 0, dtype: DTypeLike | None = None) -> Array:
-    return apply(_running_min, array, axis=axis, dtype=dtype)
-
-
-def _running_max(x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:
+@primitive
+def running_max(x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:
     return np.maximum.accumulate(x, axis, dtype)
 
 
-def _running_min(x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:
+@primitive
+def running_min(x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:
     return np.minimum.accumulate(x, axis, dtype)
 
 
-@pullback(_running_max)
+@pullback(running_max)
 def d_running_max(gy: Array, y: Array, x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:
     """The gradient goes to the element that set the extreme; where several did, to the latest."""
     length = x.shape[axis]
@@ -61,7 +52,7 @@ def d_running_max(gy: Array, y: Array, x: Array, axis: int, dtype: DTypeLike | N
     return put_back(gy, x, np.take_along_axis(places(x), latest, axis))
 
 
-PULLBACKS[_running_min] = d_running_max
+pullback(running_min)(d_running_max)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -136,6 +127,10 @@ def d_quantile_x(
     without_nan: bool = False,
 ) -> Array:
     """The two neighbours in the order of x share the gradient: the nearer one gets the more of it."""
+    if not x.size:
+        return np.zeros(x.shape, gy.dtype)
+    if without_nan:
+        gy = np.where(np.isnan(y), 0, gy)  # There was nothing else.
     at = _neighbours(x, q, axis, method, without_nan)
     g = np.reshape(gy, at.low[0].shape)
     g = scatter_add(g * (1 - at.part), at.low, at.flat.shape) + scatter_add(g * at.part, at.high, at.flat.shape)
@@ -155,6 +150,8 @@ def d_quantile_q(
     without_nan: bool = False,
 ) -> Array:
     """The distance of the two neighbours in the order of x, times the number of elements; 0 where y jumps."""
+    if not x.size:
+        return np.zeros(np.shape(q), gy.dtype)
     at = _neighbours(x, q, axis, method, without_nan)
     g = np.reshape(gy, at.low[0].shape) * (at.flat[at.high] - at.flat[at.low])
     return np.reshape(at.slope(g), np.shape(q))

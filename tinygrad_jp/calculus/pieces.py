@@ -9,7 +9,7 @@ from tinygrad_jp.calculus.elements import divide_or_zero
 from tinygrad_jp.calculus.shapes import scatter_add
 from tinygrad_jp.core import PULLBACKS, Array, apply, as_variable
 from tinygrad_jp.core.arrays import sum_to
-from tinygrad_jp.core.operators import plain
+from tinygrad_jp.core.operators import plain, plain_settings
 from tinygrad_jp.core.table import composition
 from tinygrad_jp.kinds import np
 
@@ -89,7 +89,7 @@ def choose(a: Array, choices: Sequence[Array], mode: str = "raise") -> Array:
 def piecewise(*args: Any, x: Array, condlist: Any, funclist: Sequence[Any], **kw: Any) -> Array:
     """What each function gives where its condition holds, and no later one does, put to its places among zeros."""
     flat = np.reshape(x, -1)
-    if np.isscalar(condlist) or (np.ndim(x) and not isinstance(condlist[0], list | numpy.ndarray)):
+    if np.isscalar(condlist) or (not isinstance(condlist[0], list | numpy.ndarray) and np.ndim(x)):
         condlist = [condlist]
     holds = numpy.asarray(plain(condlist), dtype=bool)
     if len(holds) == len(funclist) - 1:
@@ -123,6 +123,7 @@ def interp(
 ) -> Array:
     """One node, but for the ends: what is given for them, or the points of a period before and after."""
     if period is not None:
+        period = plain_settings(np.interp, {"period": period})["period"]
         if not period:
             raise ValueError("np.interp: expected a period other than 0")
         x, xp, fp = _around(x, xp, fp, abs(period))
@@ -135,6 +136,8 @@ def interp(
 
 def _around(x: Array, xp: Array, fp: Array, period: float) -> tuple[Array, Array, Array]:
     """x within one period, and the points of that period in order, with one more on each side."""
+    if np.shape(xp) != np.shape(fp):
+        raise ValueError(f"np.interp: expected as many points as heights, got {np.shape(xp)} and {np.shape(fp)}")
     x, xp, fp = (np.remainder(x, period), np.remainder(xp, period), np.positive(fp))
     order = np.argsort(xp).tolist()
     order = [order[-1], *order, order[0]]

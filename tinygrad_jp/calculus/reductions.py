@@ -1,6 +1,7 @@
 """Sums and extremes: the derivatives of what folds many elements into one."""
 
 import functools
+import inspect
 import math
 from typing import Any
 
@@ -68,6 +69,8 @@ def d_max(
     where: Array = True,
 ) -> Array:
     """Only what reaches the extreme moves it; where several do, they share alike."""
+    if initial is not None and not x.size:
+        return np.zeros(x.shape, gy.dtype)
     shape = keepdims_shape(x.shape, axis)
     hit = x == np.reshape(y, shape)
     hit = (hit if where is True else hit & where).astype(x.dtype)
@@ -122,30 +125,22 @@ def d_std(
 def _spread(func: Any) -> Any:
     """The composition of np.var or np.std: one node, unless a mean is given, whose own gradient then counts."""
 
-    def spread(
-        a: Array,
-        axis: Axis = None,
-        dtype: DTypeLike | None = None,
-        ddof: float = 0,
-        keepdims: bool = False,
-        where: Array = True,
-        mean: Array | None = None,
-        correction: float | None = None,
-    ) -> Array:
-        more = {"ddof": ddof, "correction": correction, "where": None if where is True else where}
-        settings = {"axis": axis, "dtype": dtype, "keepdims": keepdims, **more}
-        settings = plain_settings(func, {name: x for name, x in settings.items() if x is not None and x is not False})
+    def spread(a: Array, mean: Array | None = None, **settings: Any) -> Array:
+        settings = plain_settings(func, settings)
         if mean is None:
             return apply(func, a, **settings)
-        free = settings.pop("ddof") or settings.pop("correction", 0)
-        if settings.pop("correction", None) is not None:
-            raise ValueError(f"{name_of(func)}: expected ddof= or correction=, not both")
-        squares = np.square(np.subtract(a, mean))
-        n = np.sum(np.broadcast_to(settings.get("where", True), np.shape(a)), axis=axis, keepdims=keepdims)
-        y = np.mean(squares, **settings)
+        if "ddof" in settings and "correction" in settings:
+            raise ValueError(f"{name_of(func)}: expected ddof= or correction=, got both")
+        free = settings.pop("ddof", 0) + settings.pop("correction", 0)
+        y = np.mean(np.square(np.subtract(a, mean)), **settings)
+        counted = np.broadcast_to(settings.pop("where", True), np.shape(a))
+        n = np.sum(counted, **{**settings, "dtype": None})
         y = y * (n / np.maximum(n - free, 0)).astype(y.dtype)
         return np.sqrt(y) if func is np.std else y
 
+    known = ("a", *inspect.signature(d_var).parameters.keys() - {"gy", "y", "x"}, "mean")
+    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in known]
+    spread.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return spread
 
 
@@ -259,7 +254,7 @@ def cumulative_prod(
 
 
 def _cumulative(func: Any, x: Array, axis: int | None, dtype: DTypeLike | None, include_initial: bool) -> Array:
-    if axis is None and np.ndim(x) != 1:
+    if axis is None and np.ndim(x) > 1:
         raise ValueError(f"np.cumulative_{func.__name__[3:]}: expected the axis of an array of {np.ndim(x)} axes")
     along = 0 if axis is None else axis
     y = func(x, axis=along, dtype=dtype)
@@ -283,7 +278,7 @@ def prod(
     axes = normalize_axes(axis, len(shape))
     rest = [n for i, n in enumerate(shape) if i not in axes]
     if where is not True:
-        a = np.where(where, a, 1)
+        a = np.where(np.broadcast_to(where, shape), a, 1)
     dtype = np.prod(np.empty(0, a.dtype), dtype=dtype).dtype  # Small integers become larger ones.
     a = a if a.dtype == dtype else a.astype(dtype)
     x = np.reshape(np.moveaxis(a, axes, range(len(axes))), (reduced_size(shape, axis), *rest))

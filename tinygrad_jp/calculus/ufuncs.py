@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy
 
+from tinygrad_jp.calculus.orders import running_max, running_min
 from tinygrad_jp.core import PULLBACKS, Array, Axis, apply, pullback
 from tinygrad_jp.core.arrays import keepdims_shape
 from tinygrad_jp.core.table import COMPOSITIONS, composition
@@ -33,8 +34,12 @@ def _reduced(func: Any) -> Callable[..., Any]:
 
 
 def _accumulated(func: Any) -> Callable[..., Any]:
-    def accumulate(array: Array, axis: int = 0, dtype: DTypeLike | None = None) -> Array:
-        return func(array, axis=axis, dtype=dtype)
+    def accumulate(array: Array, axis: int | None = 0, dtype: DTypeLike | None = None) -> Array:
+        if not np.ndim(array):
+            raise TypeError("accumulate: expected an array of one axis or more, got a single number")
+        if axis is None and np.ndim(array) > 1:
+            raise ValueError("accumulate: expected one axis, got axis=None of several; give the axis")
+        return func(array, axis=axis or 0, dtype=dtype)
 
     return accumulate
 
@@ -57,6 +62,8 @@ COMPOSITIONS |= {
     np.fmin.reduce: _reduced(np.nanmin),
     np.add.accumulate: _accumulated(np.cumsum),
     np.multiply.accumulate: _accumulated(np.cumprod),
+    np.maximum.accumulate: _accumulated(running_max),
+    np.minimum.accumulate: _accumulated(running_min),
 }
 COMPOSITIONS |= {
     ufunc.outer: _outer(ufunc)

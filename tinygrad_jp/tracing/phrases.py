@@ -96,6 +96,9 @@ RULES: dict[Any, tuple[str, str]] = {
     np.nan_to_num: ("Finite numbers pass the gradient on; what was replaced gets none", "有限の値は勾配をそのまま渡し、置き換えられたところは 0 です"),
     np.unwrap: ("Only whole periods were added: the gradient passes unchanged", "周期の整数倍を足しただけなので、勾配をそのまま渡します"),
     np.i0: ("The slope of I₀ is I₁", "I₀ の傾きは I₁ です"),
+    np.logaddexp2: ("Each gets the gradient times its share of 2ᵃ + 2ᵇ", "2ᵃ + 2ᵇ に占める割合だけ、それぞれへ勾配を渡します"),
+    np.nancumsum: ("An element adds to every sum from its own place on; NaN gets nothing", "ある要素は、その位置から先のすべての和に入っています。NaN のところは 0 です"),
+    np.nancumprod: ("What stands before an element, times a recurrence over what follows; NaN gets nothing", "前にあるものの積に、後ろから進む漸化式の値を掛けたものです。NaN のところは 0 です"),
     np.ldexp: ("The gradient times the same power of two", "勾配に同じ 2 のべきを掛けます"),
     np.heaviside: ("Only where a is 0 is the value b: there b gets the gradient", "a が 0 のところだけ値は b です。そこでは勾配を b へ渡します"),
     np.copysign: ("The gradient keeps or changes its sign as the number did", "数の符号が変わったところでは、勾配の符号も変わります"),
@@ -115,9 +118,6 @@ RULES |= dict.fromkeys((np.repeat, np.tile), RULES[np.broadcast_to])
 RULES |= dict.fromkeys((np.dot, np.inner), RULES[np.tensordot])
 RULES |= dict.fromkeys((np.conjugate, np.real, np.real_if_close, np.nextafter), RULES[np.positive])
 RULES |= {np.radians: RULES[np.deg2rad], np.degrees: RULES[np.rad2deg], np.float_power: RULES[np.power]}
-RULES |= {np.logaddexp2: ("Each gets the gradient times its share of 2ᵃ + 2ᵇ", "2ᵃ + 2ᵇ に占める割合だけ、それぞれへ勾配を渡します")}
-RULES |= {np.nancumsum: ("An element adds to every sum from its own place on; NaN gets nothing", "ある要素は、その位置から先のすべての和に入っています。NaN のところは 0 です")}
-RULES |= {np.nancumprod: ("What stands before an element, times a recurrence over what follows; NaN gets nothing", "前にあるものの積に、後ろから進む漸化式の値を掛けたものです。NaN のところは 0 です")}
 RULES |= {np.take: RULES[np.take_along_axis]}
 # The same for functions of the library, by name: their rooms are not for this one to import.
 NAMED: Phrases = {
