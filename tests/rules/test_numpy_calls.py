@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from tinygrad_jp import PULLBACKS, Variable
+from tests.cases import RULES, SCIPY
+from tinygrad_jp import PULLBACKS, Variable, gradient_check
 from tinygrad_jp.core.binding import _signature, bind
 from tinygrad_jp.core.table import COMPOSITIONS
 
@@ -455,6 +456,35 @@ def test_an_outer_product_by_a_ufunc_gives_what_numpy_gives(ufunc):
             ours = ufunc.outer(x, z)
             assert same(ours, ufunc.outer(a, b))
             backward(ours)
+
+
+NUMBERS = [2, 2.0, True, np.float32(2), np.float64(2), np.array(2.0), [1, 2, 1], [1.0, 2.0, 1.5], np.int8([1, 2, 1])]
+UFUNCS = [f for f in [*RULES, *SCIPY] if isinstance(f, np.ufunc) and f.nin == 2 and not f.signature]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda f: f.__name__)
+def test_a_ufunc_takes_any_kind_of_number_beside_a_variable(ufunc):
+    for dtype, other, turned in itertools.product([np.float16, np.float32, np.float64, np.int32], NUMBERS, [0, 1]):
+        x = np.array([0.5, 0.25, 0.75]).astype(dtype) + (dtype is np.int32) * np.int32(2)
+        args = (other, x) if turned else (x, other)
+        ours = outcome(ufunc, *(Variable(a) if a is x else a for a in args))
+        assert same(ours, outcome(ufunc, *args)), (args, ours)
+        failed = None if isinstance(ours, Exception) else outcome(backward, ours)
+        assert not isinstance(failed, Exception) or "an order or a shape in front" in str(failed), (args, failed)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("func", [f for f in CALLS if f is not np.full_like], ids=lambda f: f.__name__)
+def test_every_way_to_call_has_the_right_gradient_to_second_order(func):
+    for shape in [(3,), (2, 3), (2, 3, 4)]:
+        for kwargs in CALLS[func](shape):
+            a = array(shape)
+            y = outcome(func, Variable(a), **kwargs)
+            if isinstance(y, Variable) and y.creator and np.isfinite(y.data).all() and y.dtype == np.float64:
+                with np.errstate(all="ignore"):
+                    assert gradient_check(lambda x, kwargs=kwargs: func(x, **kwargs), a, order=2), kwargs
 
 
 def test_what_binds():

@@ -22,7 +22,7 @@ def divide_or_zero(a: Array, b: Array) -> Array:
     array([0. , 0.5])
     """
     zero = b == 0
-    return np.where(zero, 0, a) / np.where(zero, 1, b)
+    return np.where(zero, 0, a / np.where(zero, 1, b))  # In this order a may be one of Python's numbers.
 
 
 def softmax_share(a: Array, b: Array, y: Array, exp: Any = np.exp) -> Array:
