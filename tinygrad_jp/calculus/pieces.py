@@ -7,7 +7,7 @@ import numpy
 
 from tinygrad_jp.calculus.elements import divide_or_zero
 from tinygrad_jp.calculus.shapes import scatter_add
-from tinygrad_jp.core import PULLBACKS, Array, apply, as_variable
+from tinygrad_jp.core import PULLBACKS, Array, Variable, apply, as_variable
 from tinygrad_jp.core.arrays import sum_to
 from tinygrad_jp.core.operators import plain, plain_settings
 from tinygrad_jp.core.table import composition
@@ -138,7 +138,8 @@ def _around(x: Array, xp: Array, fp: Array, period: float) -> tuple[Array, Array
     """x within one period, and the points of that period in order, with one more on each side."""
     if np.shape(xp) != np.shape(fp):
         raise ValueError(f"np.interp: expected as many points as heights, got {np.shape(xp)} and {np.shape(fp)}")
-    x, xp, fp = (np.remainder(x, period), np.remainder(xp, period), np.positive(fp))
+    x, xp, fp = (v.astype(float) if isinstance(v, Variable) else numpy.asarray(v, float) for v in (x, xp, fp))
+    x, xp = np.remainder(x, period), np.remainder(xp, period)
     order = np.argsort(xp).tolist()
     order = [order[-1], *order, order[0]]
     ends = numpy.zeros(len(order))

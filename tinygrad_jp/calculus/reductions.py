@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from tinygrad_jp.calculus.elements import divide_or_zero
-from tinygrad_jp.core import PULLBACKS, Array, Axis, apply, primitive, pullback
+from tinygrad_jp.core import PULLBACKS, Array, Axis, Variable, apply, primitive, pullback
 from tinygrad_jp.core.arrays import keepdims_shape, normalize_axes, reduced_size
 from tinygrad_jp.core.errors import name_of
 from tinygrad_jp.core.operators import plain_settings
@@ -287,7 +287,8 @@ def prod(
         pairs = x[:half] * x[half : 2 * half]
         x = np.concatenate([pairs, x[2 * half :]]) if len(x) % 2 else pairs
     y = x[0] if len(x) else np.sum(x, axis=0) + 1  # The product of nothing is 1.
-    y = y if isinstance(initial, int) and initial == 1 else y * initial
+    if not isinstance(initial, int) or initial != 1:
+        y = y * (initial if isinstance(initial, Variable) else np.asarray(initial)).astype(dtype)
     return np.reshape(y, keepdims_shape(shape, axis)) if keepdims else y
 
 

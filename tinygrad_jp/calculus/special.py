@@ -12,8 +12,8 @@ from typing import Any
 import numpy
 
 from tinygrad_jp.core import PULLBACKS, Array, primitive, pullback
-from tinygrad_jp.core.table import LATE
-from tinygrad_jp.kinds import np
+from tinygrad_jp.core.table import LATE, Variadic
+from tinygrad_jp.kinds import Rule, np
 
 # sin u / u = 1 − u²/3! + u⁴/5! − …, of which the slope is u times this polynomial in u².
 _SINC_SLOPE = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 12)]
@@ -74,11 +74,19 @@ def enter(ufunc: Any) -> bool:
 LATE.add(enter)
 
 
-def _unknown(gy: Array, y: Array, *args: Array) -> Array:
-    raise TypeError(
-        "scipy.special: of a function with an order or a shape in front, the derivative with respect to that is not "
-        "known; give it as a number or as n.data"
-    )
+class _OfSecond(Variadic):
+    """The rule of the second argument, of a function whose first one, an order or a shape, is a constant."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, i: int) -> Rule:
+        if i == 0:
+            raise TypeError(
+                "scipy.special: no derivative with respect to an order or a shape, the first argument, is known; "
+                "give it as a number or as n.data"
+            )
+        return self.rule
 
 
 def _density(x: Array) -> Array:
@@ -140,7 +148,7 @@ def _scipy(sp: Any) -> dict[str, Any]:
         "gammaln": lambda gy, y, x: gy * sp.digamma(x),
         "loggamma": lambda gy, y, x: gy * sp.digamma(x),
         "psi": lambda gy, y, x: gy * sp.zeta(2, x),
-        "_zeta": (_unknown, lambda gy, y, n, x: -gy * n * sp.zeta(n + 1, x)),
+        "_zeta": _OfSecond(lambda gy, y, n, x: -gy * n * sp.zeta(n + 1, x)),
         "beta": (
             lambda gy, y, a, b: gy * y * (sp.digamma(a) - sp.digamma(a + b)),
             lambda gy, y, a, b: gy * y * (sp.digamma(b) - sp.digamma(a + b)),
@@ -149,27 +157,27 @@ def _scipy(sp: Any) -> dict[str, Any]:
             lambda gy, y, a, b: gy * (sp.digamma(a) - sp.digamma(a + b)),
             lambda gy, y, a, b: gy * (sp.digamma(b) - sp.digamma(a + b)),
         ),
-        "gammainc": (_unknown, lambda gy, y, a, x: gy * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a))),
-        "gammaincc": (_unknown, lambda gy, y, a, x: -gy * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a))),
+        "gammainc": _OfSecond(lambda gy, y, a, x: gy * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a))),
+        "gammaincc": _OfSecond(lambda gy, y, a, x: -gy * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a))),
         # Integrals
         "expi": lambda gy, y, x: gy * np.exp(x) / x,
         "exp1": lambda gy, y, x: -gy * np.exp(-x) / x,
-        "expn": (_unknown, lambda gy, y, n, x: -gy * sp.expn(n - 1, x)),
+        "expn": _OfSecond(lambda gy, y, n, x: -gy * sp.expn(n - 1, x)),
         "spence": lambda gy, y, x: gy * np.log(x) / (1 - x),
         # Bessel's functions: each leads to its neighbours in order
         "i0": lambda gy, y, x: gy * sp.i1(x),
         "i1": lambda gy, y, x: gy * (sp.i0(x) + sp.iv(2, x)) / 2,
-        "iv": (_unknown, lambda gy, y, n, x: gy * (sp.iv(n - 1, x) + sp.iv(n + 1, x)) / 2),
+        "iv": _OfSecond(lambda gy, y, n, x: gy * (sp.iv(n - 1, x) + sp.iv(n + 1, x)) / 2),
         "i0e": lambda gy, y, x: gy * (sp.i1e(x) - np.sign(x) * y),
         "i1e": lambda gy, y, x: gy * ((sp.i0e(x) + sp.ive(2, x)) / 2 - np.sign(x) * y),
-        "ive": (_unknown, lambda gy, y, n, x: gy * ((sp.ive(n - 1, x) + sp.ive(n + 1, x)) / 2 - np.sign(x) * y)),
+        "ive": _OfSecond(lambda gy, y, n, x: gy * ((sp.ive(n - 1, x) + sp.ive(n + 1, x)) / 2 - np.sign(x) * y)),
         "j0": lambda gy, y, x: -gy * sp.j1(x),
         "j1": lambda gy, y, x: gy * (sp.j0(x) - sp.jv(2, x)) / 2,
-        "jv": (_unknown, lambda gy, y, n, x: gy * (sp.jv(n - 1, x) - sp.jv(n + 1, x)) / 2),
+        "jv": _OfSecond(lambda gy, y, n, x: gy * (sp.jv(n - 1, x) - sp.jv(n + 1, x)) / 2),
         "y0": lambda gy, y, x: -gy * sp.y1(x),
         "y1": lambda gy, y, x: gy * (sp.y0(x) - sp.yv(2, x)) / 2,
-        "yv": (_unknown, lambda gy, y, n, x: gy * (sp.yv(n - 1, x) - sp.yv(n + 1, x)) / 2),
+        "yv": _OfSecond(lambda gy, y, n, x: gy * (sp.yv(n - 1, x) - sp.yv(n + 1, x)) / 2),
         "k0": lambda gy, y, x: -gy * sp.k1(x),
         "k1": lambda gy, y, x: -gy * (sp.k0(x) + sp.kv(2, x)) / 2,
-        "kv": (_unknown, lambda gy, y, n, x: -gy * (sp.kv(n - 1, x) + sp.kv(n + 1, x)) / 2),
+        "kv": _OfSecond(lambda gy, y, n, x: -gy * (sp.kv(n - 1, x) + sp.kv(n + 1, x)) / 2),
     }
