@@ -279,8 +279,9 @@ def prod(
     rest = [n for i, n in enumerate(shape) if i not in axes]
     if where is not True:
         a = np.where(np.broadcast_to(where, shape), a, 1)
-    dtype = np.prod(np.empty(0, a.dtype), dtype=dtype).dtype  # Small integers become larger ones.
-    a = a if a.dtype == dtype else a.astype(dtype)
+    if dtype is not None or a.dtype.kind != "f":
+        dtype = np.prod(np.empty(0, a.dtype), dtype=dtype).dtype  # Small integers become larger ones.
+        a = a if a.dtype == dtype else a.astype(dtype)
     x = np.reshape(np.moveaxis(a, axes, range(len(axes))), (reduced_size(shape, axis), *rest))
     while len(x) > 1:
         half = len(x) // 2
@@ -288,7 +289,7 @@ def prod(
         x = np.concatenate([pairs, x[2 * half :]]) if len(x) % 2 else pairs
     y = x[0] if len(x) else np.sum(x, axis=0) + 1  # The product of nothing is 1.
     if not isinstance(initial, int) or initial != 1:
-        y = y * (initial if isinstance(initial, Variable) else np.asarray(initial)).astype(dtype)
+        y = y * (initial if isinstance(initial, Variable) else np.asarray(initial)).astype(a.dtype)
     return np.reshape(y, keepdims_shape(shape, axis)) if keepdims else y
 
 
