@@ -1,4 +1,4 @@
-"""What to write here for the names that PyTorch and Keras use, and for SciPy's Python code: tables, of which the errors are made.
+"""What to write here for the names that PyTorch and Keras use, and SciPy in Python: tables, of which errors are made.
 
 There are no second names for one thing. A name from elsewhere raises AttributeError, which says what to write.
 """
