@@ -2,8 +2,15 @@
 
     python examples/backprop_by_hand.py --lang en
 
-順伝播も逆伝播も手で書いた Dense 層と Sigmoid 層を、エンジンの逆伝播と並べます。
-同じ数を入れると、同じ勾配が得られるでしょうか。最後に XOR を学習します。
+The numbers agree to the last digits: an ulp is the gap between neighbouring float64. The engine sums db as a product
+with ones, in another order. F.sigmoid uses e^-|x|, which cannot overflow, and multiplies in another order, too.
+`lesson_sigmoid` is the formula by hand, entered into the engine: there the numbers are the same. Last, XOR is learned
+twice, by SGD on dictionaries and by optimizers.SGD.
+
+順伝播も逆伝播も手で書いた Dense 層と Sigmoid 層を、エンジンの逆伝播と並べます。同じ数を入れると、最後の桁までほぼ同じ
+勾配が得られます（ulp は隣り合う float64 の間隔です）。エンジンは db を 1 との積で求めるので、足す順序が違います。
+F.sigmoid は、オーバーフローしない e^-|x| を使い、掛ける順序も違います。`lesson_sigmoid` は、手で書いた式をそのままエン
+ジンに登録したもので、まったく同じ数になります。最後に、辞書による SGD と optimizers.SGD で XOR を学習します。
 
     python examples/backprop_by_hand.py --lang ja
 """
@@ -11,36 +18,10 @@
 import lessons
 import matplotlib.pyplot as plt
 import numpy as np
+from lessons import label, say
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import Variable, models, optimizers, plot_dot_graph, primitive, pullback
-
-TEXTS = {
-    "alone": ("Each layer alone, on the same x and dout", "層をひとつずつ、同じ x と dout で比べます"),
-    "head": ("{:13} by hand {:16} engine {:17} equal   ulp", "{:13} 手書き {:17} エンジン {:15} 一致    ulp"),
-    "row": ("{:13}{:24.16e} {:24.16e}  {:>5}  {:4.0f}", "{:13}{:24.16e} {:24.16e}  {:>5}  {:4.0f}"),
-    "ulp": (
-        "ulp: gaps between neighbouring float64. The engine sums db as a product with ones, in another\n"
-        "order. F.sigmoid uses e^-|x|, which cannot overflow, and multiplies in another order, too.\n"
-        "`lesson` is the lesson's own rule, entered into the engine.",
-        "ulp は隣り合う float64 の間隔です。エンジンは db を 1 との積で求めるので、足す順序が違います。\n"
-        "F.sigmoid は、オーバーフローしない e^-|x| を使い、掛ける順序も違います。\n"
-        "lesson は、レッスンの式をそのままエンジンに登録したものです。",
-    ),
-    "sgd": ("The loss of XOR: SGD on dictionaries, and optimizers.SGD", "XOR の損失: 辞書による SGD と optimizers.SGD"),
-    "step": ("{:5} by hand={:.16e}  engine={:.16e}", "{:5} 手書き={:.16e}  エンジン={:.16e}"),
-    "apart": (
-        "parameters differ by {:.1e}; by {:.1e} with F.sigmoid",
-        "パラメータの差は {:.1e}、F.sigmoid では {:.1e} です",
-    ),
-    "answers": ("answers to 00, 01, 10, 11: {}", "00、01、10、11 への答え: {}"),
-    "hand": ("by hand", "手書き"),
-    "engine": ("engine", "エンジン"),
-    "bars": ("XOR: the gradients of the first step", "XOR: 最初のステップの勾配"),
-    "losses": ("XOR: the loss", "XOR: 損失"),
-    "steps": ("step", "ステップ"),
-    "graph": ("graph: {}", "計算グラフ: {}"),
-}
 
 
 class Dense:
@@ -123,31 +104,19 @@ def network(params, activation):
     return model
 
 
-def ulps(a, b):
-    return np.max(np.abs(a - b) / np.spacing(np.maximum(np.abs(a), np.abs(b))))
-
-
-def draw(found, label):
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained", width_ratios=(3, 2))
-    names = [f"{key}[{','.join(map(str, i))}]" for key, a, _ in found["network"] for i in np.ndindex(a.shape)]
-    for key, column, shift, line in (("hand", 1, -0.2, "-"), ("engine", 2, 0.2, "--")):
-        heights = np.concatenate([row[column].ravel() for row in found["network"]])
-        left.bar(np.arange(len(names)) + shift, heights, 0.4, label=label(key))
-        right.semilogy(found[key], line, linewidth=4 - column, label=label(key))
-    left.set_xticks(range(len(names)), names, rotation=60)
-    left.set(title=label("bars"))
-    right.set(title=label("losses"), xlabel=label("steps"))
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=9)
-    return figure
+def compare(rows):
+    hand, engine, equal = say("by hand", "手書き"), say("engine", "エンジン"), say("equal", "一致")
+    print(f"{'':13}{hand:>24} {engine:>24}  {equal:>5}   ulp")
+    for name, a, b in rows:
+        ulps = np.max(np.abs(a - b) / np.spacing(np.maximum(np.abs(a), np.abs(b))))
+        same = f"{np.sum(a == b)}/{a.size}"
+        print(f"{name:13}{a.flat[0]:24.16e} {b.flat[0]:24.16e}  {same:>5}  {ulps:4.0f}")
 
 
 def main(argv=None):
     parser = lessons.Parser(__doc__)
     parser.add_argument("--steps", type=lessons.count, default=300, help="steps of SGD / 学習の回数 (%(default)s)")
     args = parser.parse_args(argv)
-    say, label = lessons.texts(TEXTS, args.lang)
     rng = np.random.default_rng(3)
     x, t = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([[0.0], [1.0], [1.0], [0.0]])
     shapes = {"W1": (2, 3), "b1": (3,), "W2": (3, 1), "b2": (1,)}
@@ -167,15 +136,40 @@ def main(argv=None):
     found["apart"] = [max(np.max(np.abs(value - p.data)) for value, p in end) for end in ends]
     found["answers"] = nets[0](x).data.ravel()
 
-    print(say("alone"), say("head", "", "", "", ""), sep="\n")
-    for name, a, b in found["alone"] + [(f"XOR d{key}", a, b) for key, a, b in found["network"]]:
-        print(say("row", name, a.flat[0], b.flat[0], f"{np.sum(a == b)}/{a.size}", ulps(a, b)))
-    print(say("ulp"), "", say("sgd"), sep="\n")
+    print(say("Each layer alone, on the same x and dout", "層をひとつずつ、同じ x と dout で比べます"))
+    compare(found["alone"] + [(f"XOR d{key}", a, b) for key, a, b in found["network"]])
+    print(
+        "",
+        say("The loss of XOR: SGD on dictionaries, and optimizers.SGD", "XOR の損失: 辞書と optimizers.SGD"),
+        sep="\n",
+    )
     for i in sorted({0, 1, 2, 10, 100, args.steps - 1} & set(range(args.steps))):
-        print(say("step", i, found["hand"][i], found["engine"][i]))
-    print(say("apart", *found["apart"]), say("answers", found["answers"].round(3)), say("graph", graph), sep="\n")
-    lessons.save(draw(found, label), args.out / "backprop_by_hand.png", args.lang)
+        a, b = f"{found['hand'][i]:.16e}", f"{found['engine'][i]:.16e}"
+        print(f"{i:5} " + say(f"by hand={a}  engine={b}", f"手書き={a}  エンジン={b}"))
+    a, b = (f"{apart:.1e}" for apart in found["apart"])
+    print(say(f"parameters differ by {a}; by {b} with F.sigmoid", f"パラメータの差は {a}、F.sigmoid では {b} です"))
+    print(say("answers to 00, 01, 10, 11: ", "00、01、10、11 への答え: ") + str(found["answers"].round(3)))
+    print(say("graph: ", "計算グラフ: ") + str(graph))
+    lessons.save(draw(found), args.out / "backprop_by_hand.png")
     return found
+
+
+def draw(found):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained", width_ratios=(3, 2))
+    names = [f"{key}[{','.join(map(str, i))}]" for key, a, _ in found["network"] for i in np.ndindex(a.shape)]
+    sides = (("hand", 1, -0.2, "-", label("by hand", "手書き")), ("engine", 2, 0.2, "--", label("engine", "エンジン")))
+    for key, column, shift, line, name in sides:
+        heights = np.concatenate([row[column].ravel() for row in found["network"]])
+        left.bar(np.arange(len(names)) + shift, heights, 0.4, label=name)
+        right.semilogy(found[key], line, linewidth=4 - column, label=name)
+    left.set_xticks(range(len(names)), names, rotation=60)
+    left.set(title=label("XOR: the gradients of the first step", "XOR: 最初のステップの勾配"))
+    left.set_ylabel(label("gradient", "勾配"))
+    right.set(title="XOR", xlabel=label("step", "ステップ"), ylabel=label("loss", "損失"))
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=9)
+    return figure
 
 
 if __name__ == "__main__":

@@ -25,6 +25,19 @@ from tinygrad_jp import Optimizer, optimizers
 OUTPUT = Path(__file__).parent / "output"
 FONTS = ["Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "IPAGothic", "Hiragino Sans", "Hiragino Kaku Gothic ProN"]
 FONTS += ["Yu Gothic", "Meiryo", "MS Gothic", "BIZ UDGothic", "TakaoPGothic", "VL PGothic", "Noto Serif CJK JP"]
+ALL = ["SGD", "MomentumSGD", "AdaGrad", "RMSprop", "AdaDelta", "Adam", "Nesterov", "AdamW", "AdaMax", "Nadam", "Ftrl"]
+COLORS = dict(zip(ALL, [*(f"C{i}" for i in range(10)), "k"], strict=True))
+chosen = {"say": "en", "label": "en"}  # The language of what is printed, and of what is drawn.
+
+
+def say(english, japanese):
+    """The text in the language of the lesson / レッスンの言語の文"""
+    return japanese if chosen["say"] == "ja" else english
+
+
+def label(english, japanese):
+    """The same for pictures / 図の中の文"""
+    return japanese if chosen["label"] == "ja" else english
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,6 +51,11 @@ class Parser(argparse.ArgumentParser):
         help_out = "where the pictures go / 図の保存先 (%(default)s)"
         self.add_argument("--out", type=output_directory, default=str(OUTPUT), metavar="DIR", help=help_out)
 
+    def parse_args(self, args=None, namespace=None):
+        args = super().parse_args(args, namespace)
+        choose(args.lang)
+        return args
+
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
@@ -47,6 +65,17 @@ def language():
     names = [os.environ.get(key) for key in ("LC_ALL", "LC_MESSAGES", "LANG")]  # Set, if perhaps not installed.
     name = next(filter(None, names), locale.getlocale()[0] or "")
     return "ja" if re.match(r"ja(panese)?(?![a-z])", name, re.IGNORECASE) else "en"
+
+
+def choose(lang):
+    """Print and draw in this language, where there is a font for it."""
+    mpl.use("Agg")
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = [name for name in FONTS if name in installed][:1] if lang == "ja" else []
+    if lang == "ja" and not fonts:
+        print("日本語フォントが見つからないため、図の中は英語にします（fonts-noto-cjk などを入れてください）。")
+    mpl.rcParams["font.family"] = [*fonts, "DejaVu Sans"]
+    chosen.update(say=lang, label="ja" if fonts else "en")
 
 
 def output_directory(path):
@@ -73,34 +102,19 @@ def optimizer(name):
     return known[name]
 
 
+def several(names):
+    """All, or names with commas between / all、またはコンマ区切りの名前"""
+    return [optimizer(name.strip()).__name__ for name in (ALL if names == "all" else names.split(","))]
+
+
 def count(text):
     if not (text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
 
 
-def texts(table, lang):
-    """Two functions that look up a text in `table`, of (English, Japanese), and fill it in: to print, and for pictures.
-
-    >>> say, label = texts({"row": ("gradient={:.1f}", "傾き={:.1f}")}, "ja")
-    >>> say("row", 2)
-    '傾き=2.0'
-    """
-    mpl.use("Agg")
-    english, japanese = (lambda key, *values, i=i: table[key][i].format(*values) for i in (0, 1))
-    if lang == "en":
-        mpl.rcParams["font.family"] = ["DejaVu Sans"]
-        return english, english
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    fonts = [name for name in FONTS if name in installed]
-    if not fonts:
-        print("日本語フォントが見つからないため、図の中は英語にします（fonts-noto-cjk などを入れてください）。")
-    mpl.rcParams["font.family"] = [*fonts[:1], "DejaVu Sans"]
-    return japanese, japanese if fonts else english
-
-
-def save(figure, path, lang):
+def save(figure, path):
     """Write the picture to `path`, and say where."""
     figure.savefig(path, dpi=120)
     plt.close(figure)
-    print({"en": "picture: ", "ja": "図: "}[lang] + str(path))
+    print(say("picture: ", "図: ") + str(path))

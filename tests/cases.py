@@ -15,7 +15,17 @@ from scipy import special
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import PULLBACKS
-from tinygrad_jp.calculus import decompositions, linear_algebra, norms, shapes
+from tinygrad_jp.calculus import (
+    decompositions,
+    elements,
+    linear_algebra,
+    norms,
+    orders,
+    reductions,
+    shapes,
+    ufuncs,
+)
+from tinygrad_jp.calculus import special as special_rules
 from tinygrad_jp.core import arrays, output
 from tinygrad_jp.functions import activations, attention, basics, convolution, losses, normalization, recurrent, stable
 
@@ -64,6 +74,9 @@ def case(name: str, f: Any, table: Any, *shapes: Any, domain: Domain = ANY, valu
 
 
 RULES = set(PULLBACKS)  # before any test enters its own
+# SciPy's rules are entered when its functions are called.
+SCIPY = {f for name in special_rules._scipy(special) if (f := getattr(special, name, None)) and special_rules.enter(f)}
+SCIPY |= {special._ufuncs._zeta} if special_rules.enter(special._ufuncs._zeta) else set()
 
 
 def standardized(x: np.ndarray, axis: Any, eps: float) -> np.ndarray:
@@ -98,6 +111,12 @@ def steps(step: Callable[..., Any], z: np.ndarray, *state: np.ndarray) -> np.nda
 
 
 LABELS = np.array([2, 0, 1, 1])
+GAP = np.array([[False, True, False], [False, False, True]])
+QS = np.array([0.11, 0.52, 0.93])
+POINTS = np.array([-1.51, -0.62, 0.13, 0.74, 1.35])
+HEIGHTS = np.array([0.3, -0.8, 0.5, 1.7, -0.2])
+METHODS = ["inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen"]
+METHODS += ["weibull", "linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest"]
 EYE = np.eye(3, dtype=np.float32)
 APART = np.diag(np.float32([4, 9, 16, 25]))  # Added to a matrix, it keeps eigenvalues and singular values apart.
 MASK = np.array([[True, False, True], [False, False, True]])
@@ -113,6 +132,27 @@ CASES: list[Case] = [
     unary(np.arccosh, (1.3, 3.0)),
     case("remainder", np.remainder, np.remainder, (2, 3), (3,), domain=POSITIVE),
     case("remainder of a number", lambda x: 7.5 % x, np.remainder, (2, 3), domain=(0.8, 0.99)),
+    case("fmod", np.fmod, np.fmod, (2, 3), (3,), domain=POSITIVE),
+    case("fmod of negative numbers", lambda x: np.fmod(-x, 0.7), np.fmod, (2, 3), domain=POSITIVE),
+    case("divmod", lambda a, b: np.divmod(a, b)[1], np.remainder, (2, 3), (3,), domain=POSITIVE),
+    case("divmod of a number", lambda x: divmod(7.5, x)[1], np.remainder, (2, 3), domain=(0.8, 0.99)),
+    case("modf", lambda x: np.modf(3 * x)[0], elements._fraction, (2, 3)),
+    case("frexp", lambda x: np.frexp(x)[0], elements._mantissa, (2, 3)),
+    case("ldexp", lambda x: np.ldexp(x, [1, 0, -3]), np.ldexp, (2, 3)),
+    *map(unary, [np.deg2rad, np.rad2deg, np.radians, np.degrees, np.conjugate, np.real, np.real_if_close]),
+    *map(unary, [np.unwrap, np.nan_to_num, np.sinc, np.i0]),
+    case("unwrap settings", lambda x: np.unwrap(5 * x, discont=2, axis=0, period=3), np.unwrap, (3, 4)),
+    case("nan_to_num settings", lambda x: np.nan_to_num(np.where(GAP, np.inf, x), posinf=3.0), np.nan_to_num, (2, 3)),
+    case("sinc at 0", lambda x: np.sinc(x * np.float32([0, 1e-4, 1])), np.sinc, (2, 3)),
+    case("i0 at 0 and beyond", lambda x: np.i0(x * np.float32([0, 1e-4, 5])), np.i0, (2, 3)),
+    case("a derivative of i0", lambda x: special_rules._i0_derivative(x, 1), special_rules.i0_derivative, (2, 3),
+         value=special.i1),
+    case("copysign", lambda x: np.copysign(x, np.float32([1, -1, 1])), np.copysign, (2, 3)),
+    case("heaviside", lambda h: np.heaviside(np.float32([0, 1, -1]), h), np.heaviside, (2, 3)),
+    case("nextafter", lambda x: np.nextafter(x, np.float32(9)), np.nextafter, (2, 3)),
+    *(c for f in [np.fmax, np.fmin, np.logaddexp2] for c in binary(f)),
+    case("fmax with NaN", lambda x: np.fmax(np.where(GAP, np.nan, x), 0.7), np.fmax, (2, 3)),
+    *binary(np.float_power, POSITIVE, ANY),
     *(c for f in [np.add, np.subtract, np.multiply, np.maximum, np.minimum, np.logaddexp] for c in binary(f)),
     *binary(np.divide, ANY, POSITIVE),
     *binary(np.power, POSITIVE, ANY),
@@ -129,6 +169,23 @@ CASES: list[Case] = [
     case("clip from below", lambda x: np.clip(x, -1.0, None), np.clip, (2, 5)),
     case("clip between Variables", lambda x, a, b: np.clip(x, a - 1, b + 1), np.clip, (2, 5), (5,), (2, 1),
          domain=UNIT),
+    case("clip by arrays", lambda x: np.clip(x, [-1, -0.5, 0], np.float32([1, 0.5, 9])), np.clip, (2, 3)),
+    case("clip by keywords", lambda x, a: np.clip(x, min=-0.5, max=a), np.clip, (2, 3), (3,)),
+    case("clip of a constant", lambda a: np.clip(np.float32([-1, 0, 1]), a, 9), np.clip, (2, 3)),
+    case("select", lambda x, z: np.select([MASK, ~GAP], [x**2, z], 0.5), np.where, (2, 3), (3,)),
+    case("choose", lambda x, z: np.choose([0, 2, 1], [x, z, 0.5]), np.take_along_axis, (2, 3), (3,)),
+    case("choose wrapping around", lambda x: np.choose([0, 5, -1], x, mode="wrap"), np.take_along_axis, (2, 3)),
+    case("choose clipping", lambda x: np.choose([0, 5, -1], x, mode="clip"), np.take_along_axis, (2, 3)),
+    case("piecewise", lambda x: np.piecewise(x, [MASK], [np.square, lambda x: x + 1]), operator.getitem, (2, 3)),
+    case("piecewise, with arguments", lambda x: np.piecewise(x, [MASK, GAP], [lambda x, k, b: k * x**b, 2.0], 3, b=2),
+         operator.getitem, (2, 3)),
+    case("interp", lambda x: np.interp(x, POINTS, HEIGHTS), np.interp, (2, 3)),
+    case("interp by the points", lambda p, h: np.interp([0.3, -0.9, 0.1, 9.0], POINTS + p / 9, h), np.interp,
+         (5,), (5,)),
+    case("interp, to its ends", lambda x, h, a: np.interp(x, POINTS / 2, h * a, left=a, right=7.0), np.interp,
+         (2, 3), (5,), ()),
+    case("interp, periodic", lambda x, p, h: np.interp(4 * x, POINTS[::-1] + p / 9, h, period=3.5), np.interp,
+         (2, 3), (5,), (5,)),
     case("astype", lambda x: x.astype(np.float64), arrays.astype, (2, 3)),
     # Sums and extremes
     *(
@@ -141,6 +198,68 @@ CASES: list[Case] = [
         for settings in [{}, {"axis": 1}, {"axis": -1, "keepdims": True}, {"axis": (0, 2)}, {"keepdims": True}]
     ),
     case("prod with zeros", lambda x: np.prod(x * np.float32([1, 0, 1, 1, 0])), operator.getitem, (5,)),
+    *(
+        case(f"{f.__name__} {settings}", lambda x, f=f, s=settings: f(x, **s), f, (2, 3, 2))
+        for f in [np.sum, np.mean, np.var, np.std, np.max, np.min]
+        for settings in [{"where": MASK[:, :, None]}, {"where": MASK[..., None], "axis": 1, "keepdims": True},
+                         {"where": ~GAP[0][:, None], "axis": (0, 1)}]
+        for settings in [settings | {np.max: {"initial": -9.0}, np.min: {"initial": 9.0}}.get(f, {})]
+    ),
+    *(
+        case(f"{f.__name__} initial", lambda x, f=f: f(x, axis=1, initial=0.7), f, (2, 3))
+        for f in [np.sum, np.max, np.min]
+    ),
+    case("prod where and initial", lambda x: np.prod(x, axis=1, initial=2.0, where=MASK), operator.getitem, (2, 3)),
+    case("prod initial", lambda x, a: np.prod(x * a, axis=1, initial=a), operator.getitem, (2, 3), ()),
+    case("var correction", lambda x: np.var(x, axis=0, correction=1), np.var, (4, 2)),
+    case("std correction", lambda x: np.std(x, axis=0, correction=0.5), np.std, (4, 2)),
+    case("var about a mean", lambda x: np.var(x, 1, mean=np.mean(x, 1, keepdims=True), ddof=1), np.square, (2, 3)),
+    case("std about any mean", lambda x, m: np.std(x, axis=1, mean=m, where=MASK), np.square, (2, 3), (2, 1)),
+    *(
+        case(f"{f.__name__} {settings}", lambda x, f=f, s=settings: f(np.where(GAP, np.nan, x), **s), f, (2, 3))
+        for f in [np.nansum, np.nanmean, np.nanvar, np.nanstd, np.nanmax, np.nanmin]
+        for settings in [{}, {"axis": 1}, {"axis": 0, "keepdims": True}]
+    ),
+    *(
+        case(f"{f.__name__} where", lambda x, f=f: f(np.where(GAP, np.nan, x), axis=1, where=[True, True, False]),
+             f, (2, 3))
+        for f in [np.nansum, np.nanmean, np.nanvar, np.nanstd]
+    ),
+    case("nanvar ddof", lambda x: np.nanvar(np.where(GAP, np.nan, x), axis=1, ddof=1), np.nanvar, (2, 3)),
+    case("nanstd correction", lambda x: np.nanstd(np.where(GAP, np.nan, x), axis=1, correction=1), np.nanstd, (2, 3)),
+    case("nanprod", lambda x: np.nanprod(np.where(GAP, np.nan, x), axis=1, initial=2.0), operator.getitem, (2, 3)),
+    *(
+        case(f"{f.__name__}{s}", lambda x, f=f, s=s: f(np.where(GAP, np.nan, x), **s), f, (2, 3))
+        for f in [np.nancumsum, np.nancumprod, np.nanmedian] for s in [{}, {"axis": 0}, {"axis": -1}]
+    ),
+    case("ptp", lambda x: np.ptp(x, axis=1, keepdims=True), np.max, (2, 3)),
+    case("cumprod", np.cumprod, np.cumprod, (2, 3)),
+    case("cumprod axis", lambda x: np.cumprod(x, axis=-2), np.cumprod, (2, 3)),
+    case("cumprod with zeros", lambda x: np.cumprod(x * np.float32([1, 0, 1, 0, 1])), np.cumprod, (5,)),
+    case("a recurrence", reductions._recurrence, reductions.recurrence, (4, 2), (4, 2),
+         value=lambda a, b: np.stack([*itertools.accumulate(zip(a, b, strict=True), lambda y, ab: ab[0] * y + ab[1],
+                                                            initial=np.zeros(2))][1:])),
+    case("cumulative_sum", lambda x: np.cumulative_sum(x, axis=1, include_initial=True), np.cumsum, (2, 3)),
+    case("cumulative_prod", lambda x: np.cumulative_prod(x, axis=0, include_initial=True), np.cumprod, (2, 3)),
+    case("cumulative_prod of a vector", np.cumulative_prod, np.cumprod, (3,)),
+    # The methods of ufuncs
+    *(
+        case(f"{f.__name__}.reduce {s}", lambda x, f=f, s=s: f.reduce(x, **s), table, (3, 2))
+        for f, table in [(np.add, np.sum), (np.multiply, operator.getitem), (np.maximum, np.max), (np.minimum, np.min),
+                         (np.fmax, np.nanmax), (np.fmin, np.nanmin), (np.logaddexp, ufuncs._log_sum)]
+        for s in [{}, {"axis": 1, "keepdims": True}]
+    ),
+    case("add.reduce where", lambda x: np.add.reduce(x, axis=None, initial=2, where=MASK), np.sum, (2, 3)),
+    *(
+        case(f"{f.__name__}.accumulate {s}", lambda x, f=f, s=s: f.accumulate(x, **s), table, (3, 2))
+        for f, table in [(np.add, np.cumsum), (np.multiply, np.cumprod), (np.maximum, orders.running_max.primitive),
+                         (np.minimum, orders.running_min.primitive)]
+        for s in [{}, {"axis": -1}]
+    ),
+    *(
+        case(f"{f.__name__}.outer", lambda a, b, f=f: f.outer(a, b), f, (2, 3), (2,), domain=POSITIVE)
+        for f in [np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum, np.hypot]
+    ),
     case("var ddof", lambda x: np.var(x, axis=0, ddof=1), np.var, (4, 2)),
     case("std ddof", lambda x: np.std(x, axis=-1, ddof=1, keepdims=True), np.std, (2, 4)),
     case("cumsum", np.cumsum, np.cumsum, (2, 3)),
@@ -154,6 +273,35 @@ CASES: list[Case] = [
     case("sort", np.sort, np.sort, (3, 4)),
     case("sort axis", lambda x: np.sort(x, axis=0), np.sort, (3, 4)),
     case("sort all", lambda x: np.sort(x, axis=None), np.sort, (3, 4)),
+    case("sort stable", lambda x: np.sort(x, axis=0, stable=True), np.sort, (3, 4)),
+    *(
+        case(f"partition {kth} {s}", lambda x, k=kth, s=s: np.partition(x, k, **s), np.partition, (4, 4))
+        for kth in [2, -1, [0, 3]] for s in [{}, {"axis": 0}, {"axis": None}]
+    ),
+    *(
+        case(f"median {shape} {s}", lambda x, s=s: np.median(x, **s), np.median, shape)
+        for shape in [(5,), (4, 3)]
+        for s in [{}, {"axis": 0}, {"axis": -1, "keepdims": True}]
+    ),
+    case("median of several axes", lambda x: np.median(x, axis=(2, 0), keepdims=True), np.median, (2, 2, 3)),
+    *(
+        case(f"quantile {m}", lambda x, m=m: np.quantile(x, QS.astype(x.dtype), axis=-1, method=m), np.quantile, (2, 6))
+        for m in METHODS
+    ),
+    *(
+        case(f"quantile q {m}", lambda x, q, m=m: np.quantile(x, q, axis=(0, 2), method=m), np.quantile,
+             (2, 2, 3), (2,), domain=(0.03, 0.97))
+        for m in ["linear", "weibull", "hazen"]
+    ),
+    case("quantile keepdims", lambda x: np.quantile(x, 0.3, axis=0, keepdims=True), np.quantile, (4, 2)),
+    case("percentile", lambda x: np.percentile(x, 37), np.percentile, (4, 2)),
+    case("percentile q", lambda x, q: np.percentile(x, 60 + 9 * q, axis=0), np.percentile, (4, 2), (2,)),
+    case("nanquantile", lambda x: np.nanquantile(np.where(GAP, np.nan, x), 0.3, axis=0), np.nanquantile, (2, 3)),
+    case("nanquantile q", lambda x, q: np.nanquantile(np.where(GAP, np.nan, x), 0.5 + q / 9, axis=1), np.nanquantile,
+         (2, 3), (2,)),
+    case("nanpercentile", lambda x: np.nanpercentile(np.where(GAP, np.nan, x), 37), np.nanpercentile, (2, 3)),
+    case("rank", lambda q: orders._rank(q, np.array([4, 7, 9]), "hazen"), orders.rank, (3,), domain=(0.2, 0.8),
+         value=lambda q: np.clip(q * [4, 7, 9] - 0.5, 0, None)),
     case("sort kind", lambda x: np.sort(x, kind="heapsort"), np.sort, (3, 4)),
     # Products
     *(
@@ -474,8 +622,33 @@ CASES: list[Case] = [
     case("gru", recurrent.gru, recurrent.gru.primitive, (3, 2, 6), (2, 6), (2,), (2, 2),
          value=lambda z, U, b, h: steps(lambda z, h: gru_step(z, U, b, h), z, h)[0]),
     case("F.matmul", F.matmul, np.matmul, (2, 3), (3, 4), value=lambda a, b: np.einsum("ij,jk", a, b)),
+    # SciPy
+    *(
+        unary(getattr(special, name))
+        for name in ["expit", "log_expit", "exp10", "exp2", "expm1", "cosm1", "erf", "erfc", "erfcx", "erfi", "dawsn",
+                     "ndtr", "log_ndtr", "i0", "i1", "i0e", "i1e", "j0", "j1"]
+    ),
+    *(
+        unary(getattr(special, name), (0.1, 0.9))
+        for name in ["logit", "log1p", "cbrt", "entr", "erfinv", "erfcinv", "ndtri", "psi", "gamma", "gammaln",
+                     "loggamma", "expi", "exp1", "spence", "y0", "y1", "k0", "k1"]
+    ),
+    *(
+        case(name, getattr(special, name), getattr(special, name), (2, 3), (3,), domain=POSITIVE)
+        for name in ["xlogy", "xlog1py", "rel_entr", "kl_div", "huber", "pseudo_huber", "beta", "betaln"]
+    ),
+    *(
+        case(f"{name} of order 2", lambda x, n=name: getattr(special, n)(2, x), getattr(special, name), (2, 3),
+             domain=POSITIVE)
+        for name in ["iv", "ive", "jv", "yv", "kv", "gammainc", "gammaincc", "expn"]
+    ),
+    case("zeta", lambda x: special.zeta(3, x), special._ufuncs._zeta, (2, 3), domain=POSITIVE),
 ]
 # fmt: on
+# Of float32, NumPy and SciPy make float64 in these.
+WIDER = {"astype", "x ** whole numbers", "clip by arrays", "rank", "expn of order 2"}
+WIDER |= {"gammainc of order 2", "gammaincc of order 2"}
+WIDER |= {c.name for c in CASES if c.name.startswith(("float_power", "interp"))}
 
 # What is checked in a file of its own: file → entries of the table.
 ELSEWHERE = {

@@ -1,8 +1,9 @@
-"""What to write here for the names that PyTorch and Keras use: one table, of which the errors are made.
+"""What to write here for the names that PyTorch and Keras use, and SciPy in Python: tables, of which errors are made.
 
 There are no second names for one thing. A name from elsewhere raises AttributeError, which says what to write.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -282,6 +283,26 @@ HINTS: dict[str, dict[str, str]] = {
         "sampler": "rng=, or datasets.Subset(data, indices)",
     },
 }
+
+
+_PYTHON_OF_SCIPY = {
+    "logsumexp": "F.logsumexp(x, axis=None)",
+    "softmax": "F.softmax(x, axis=axis)",
+    "log_softmax": "F.log_softmax(x, axis=axis)",
+    "softplus": "F.softplus(x)",
+    "polygamma": "scipy.special.digamma or zeta: polygamma(n, x) is (−1)ⁿ⁺¹·n!·zeta(n + 1, x)",
+    "multigammaln": "a sum of scipy.special.gammaln(a + (1 - j) / 2)",
+}
+
+
+def array_error() -> TypeError:
+    """An error for a Variable that would become an array, in the name of SciPy's function if that asked for one."""
+    frame, name = sys._getframe(2), ""
+    while frame and frame.f_globals.get("__name__", "").startswith("scipy."):
+        frame, name = frame.f_back, frame.f_code.co_name  # type: ignore[assignment]
+    who = f"scipy's {name} is Python code that makes arrays; a" if name else "a"
+    remedy = _PYTHON_OF_SCIPY.get(name, ".data, or np.stack of a list")
+    return TypeError(f"{who} Variable does not turn into an array silently, its graph would be lost; use {remedy}")
 
 
 def _has(thing: Any, name: str) -> bool:

@@ -26,6 +26,11 @@ def method(func: Any) -> Callable[..., Any]:
     return functools.wraps(func)(lambda self, *args, **settings: func(self, *args, **settings))
 
 
+def reflected(func: Any) -> Callable[..., Any]:
+    """The method of an operator with the array on its right."""
+    return lambda self, other: func(other, self)
+
+
 def _plain_method(func: Any) -> Callable[..., Any]:
     """A method without a gradient, which gives a plain array."""
     return functools.wraps(func)(lambda self, *args, **settings: func(self._array, *args, **settings))
@@ -97,13 +102,23 @@ class ArrayMethods:
     def tolist(self) -> Any:
         return self._array.tolist()
 
+    @property
+    def real(self) -> Self:
+        return np.real(self)
+
+    @property
+    def imag(self) -> Any:
+        return np.imag(self)
+
+    def clip(self, min: Any = None, max: Any = None) -> Self:
+        return np.clip(self, min, max)
+
     sum, mean, max, min, prod, var, std = map(_reduction, (np.sum, np.mean, np.max, np.min, np.prod, np.var, np.std))
-    swapaxes, squeeze, clip, dot, cumsum, sort = map(
-        method, (np.swapaxes, np.squeeze, np.clip, np.dot, np.cumsum, np.sort)
-    )
+    swapaxes, squeeze, dot, cumsum, cumprod = map(method, (np.swapaxes, np.squeeze, np.dot, np.cumsum, np.cumprod))
+    sort, partition, choose, conj, conjugate = map(method, (np.sort, np.partition, np.choose, np.conj, np.conjugate))
     repeat, take, diagonal, trace = map(method, (np.repeat, np.take, np.diagonal, np.trace))
-    argmax, argmin, argsort, round = map(_plain_method, (np.argmax, np.argmin, np.argsort, np.round))
-    all, any = map(_plain_method, (np.all, np.any))
+    argmax, argmin, argsort, argpartition = map(_plain_method, (np.argmax, np.argmin, np.argsort, np.argpartition))
+    all, any, round, nonzero, searchsorted = map(_plain_method, (np.all, np.any, np.round, np.nonzero, np.searchsorted))
     if not TYPE_CHECKING:  # It would hide every misspelt name.
         __getattr__ = hinting("Variable")
 

@@ -212,7 +212,7 @@ class _Text:
 
     def constant(self, x: Any) -> tuple[str, int]:
         if isinstance(x, np.ndarray) and x.ndim:
-            if x.size and (x == 1).all():
+            if x.size and x.dtype.kind == "f" and (x == 1).all():
                 return f"ones({x.shape})", _ATOM
             return (f"array({listed(x)})" if x.size <= 9 else "array(...)"), _ATOM
         if isinstance(x, (float, np.floating, np.ndarray)):

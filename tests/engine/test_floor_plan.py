@@ -19,7 +19,7 @@ LARGEST = {"core": 1300, "calculus": 2600}  # lines of a room
 ROOMS = {
     "core": (
         "the engine: `Variable` and `Function`, the one loop that walks back, the empty table of derivatives",
-        "kinds names",
+        "hints kinds names",
     ),
     "calculus": ("the table, filled: elements, reductions, shapes, linear algebra", "core kinds"),
     "functions": (

@@ -19,6 +19,8 @@ CONVERSIONS = {
     "item assignment": lambda v: np.zeros(3).__setitem__(1, v),
     "fromiter": lambda v: np.fromiter([v, v], float),
     "a list of floats": lambda v: [*map(float, [v])],
+    "initial of an array": lambda v: np.sum([1.0, 2.0], initial=v),
+    "an end of interp": lambda v: np.interp(9.0, [0, 1], [0, 1], right=v),
 }
 WITH_A_GRAPH = {
     "a leaf": lambda: Variable(2.0),
@@ -199,6 +201,10 @@ COMPLEX = {
     "a product of matrices": lambda x: np.abs(x @ np.array([[1j]])),
     "einsum": lambda x: np.abs(np.einsum("i,i->i", x, np.array([1j]))),
     "concatenate": lambda x: np.abs(np.concatenate([x, np.array([1j])])),
+    "real": lambda x: np.real(x * np.array([1j])),
+    "imag": lambda x: np.imag(x * np.array([1j])),
+    "angle": lambda x: np.angle(x * np.array([1j])),
+    "conj": lambda x: np.abs(np.conj(x * np.array([1j]))),
     "squared": lambda x: (x * np.array([1j])) ** 2,
 }
 
@@ -221,6 +227,12 @@ SETTINGS = {
     "copyto": lambda v: np.copyto(np.zeros(3), v),
     "put": lambda v: np.put(np.zeros(3), [0], v),
     "fill_diagonal": lambda v: np.fill_diagonal(np.zeros((2, 2)), v),
+    "nan_to_num": lambda v: np.nan_to_num(np.stack([v, v]), nan=v),
+    "initial": lambda v: np.max(np.stack([v, v]), initial=v),
+    "where": lambda v: np.where(np.stack([v, v]) > 0, [1.0, v], 0.0),
+    "the default of select": lambda v: np.select([[True, False]], [[1.0, 2.0]], default=v),
+    "a value of piecewise": lambda v: np.piecewise(np.zeros(2), [[True, False]], [np.stack([v])]),
+    "a period": lambda v: np.interp(v, [0, 1], [0, 1], period=v),
     "unique": lambda v: np.unique(np.stack([v, v])),
     "a masked array": lambda v: np.ma.array([1.0, 2.0]) * v,
     "a masked array on the right": lambda v: (v * np.ma.array([1.0, 2.0])).sum().backward(),

@@ -40,32 +40,24 @@ def run(load, monkeypatch, capsys, tmp_path):
     prints a mark for each text, in the place of which both languages are put.
     """
     lessons, said = load("lessons"), []
-    texts = lessons.texts
 
-    def both(table, key, values):
-        said.append({lang: text.format(*values) for lang, text in zip(LANGUAGES, table[key], strict=True)})
+    def marked(english, japanese):
+        said.append({"en": english, "ja": japanese})
         return f"⟦{len(said) - 1}⟧"
 
-    def marked(table, lang):
-        _, label = texts(table, lang)
-        return (
-            lambda key, *values: both(table, key, values),
-            lambda key, *values: both(table, key, values) and label(key, *values),
-        )
-
     def run(name, *args):
-        monkeypatch.setattr(lessons, "texts", marked)
+        monkeypatch.setattr(lessons, "say", marked)
         out = tmp_path / "new" / "pictures"
         found = load(Path(name).stem).main([*map(str, args), "--lang", "ja", "--out", str(out)])
         printed = capsys.readouterr()
         assert all(re.search(r"%\|#*\d* *\| \d+/\d+ \[", bar) for bar in printed.err.splitlines())  # Of progress.
-        for picture in re.findall("^図: (.+)$", printed.out, re.M):
-            assert Path(picture).stat().st_size > 20_000
         lines = {}
         for lang in LANGUAGES:
             text = re.sub(r"⟦(\d+)⟧", lambda m, lang=lang: said[int(m[1])][lang], printed.out)
             # Where no Japanese font is installed, a line says so: it has a test of its own.
             lines[lang] = [line for line in text.splitlines() if not line.startswith("日本語フォント")]
+        for picture in re.findall("^図: (.+)$", "\n".join(lines["ja"]), re.M):
+            assert Path(picture).stat().st_size > 20_000
         return found, lines, out
 
     return run
@@ -139,39 +131,79 @@ def test_backprop_by_hand(run):
     np.testing.assert_allclose(found["answers"], [0, 1, 1, 0], atol=0.01)
 
 
+def test_sgd_vs_minibatch(run):
+    found, lines, out = run("sgd_vs_minibatch.py")
+    assert [path.name for path in out.iterdir()] == ["sgd_vs_minibatch.png"]
+    assert [losses.shape for losses in found] == [(500, 2), (50, 2), (50, 2)]
+    assert [losses[0, 1] for losses in found] == pytest.approx([44.104] * 3, rel=1e-4)
+    assert [losses[-1, 1] for losses in found] == pytest.approx([0.0016, 0.107, 0.0198], rel=0.03)
+    np.testing.assert_array_equal(*found[2].T)
+    assert sum("steps= 50  rows=50,000  loss 44.104 -> 0.0198" in line for line in lines["en"]) == 1
+
+
+def test_online_learning(run):
+    errors, _, out = run("online_learning.py")
+    assert [path.name for path in out.iterdir()] == ["online_learning.png"]
+    before, after, end = (errors[i : i + 200].mean(axis=0) for i in (800, 1000, 2800))
+    assert before[0] == before[1] < 0.01 and after[0] < 0.5 and end[0] < 0.002 and min(after[1], end[1]) > 4
+
+
 # A gradient → how far it is from the right one, its cosine with that, and the error of its mean over many batches.
 WRONG = {
-    "right": (0, 1, 0.02426),
-    "alone": (0.34206, 0.89723, 0.04213),
-    "mixed": (0.3306, 0.89723, 0.86822),
-    "output": (0.57858, 0.70342, 0.85827),
-    "input": (0.55572, 0.82339, 0.56034),
-    "point": (0.3456, 0.92074, 0.50348),
-    "stale": (2.32816, -0.51326, 7.02578),
+    "right": (0, 1, 0.01366),
+    "alone": (0.54357, 0.7685, 0.0699),
+    "mixed": (0.5336, 0.7685, 0.64558),
+    "output": (0.64578, 0.65401, 0.7216),
+    "input": (0.54092, 0.81564, 0.57938),
+    "point": (0.15528, 0.9954, 0.19961),
+    "stale": (4.025, -0.72627, 6.68392),
 }
 
 
-def test_sgd_vs_minibatch(run):
-    found, lines, out = run("sgd_vs_minibatch.py", "--steps", 100)
-    assert [path.name for path in out.iterdir()] == ["sgd_vs_minibatch.png"]
-    assert [losses.shape for losses in found["ways"].values()] == [(500, 2), (50, 2), (50, 2)]
-    assert [losses[0, 1] for losses in found["ways"].values()] == pytest.approx([44.104] * 3, rel=1e-4)
-    assert [losses[-1, 1] for losses in found["ways"].values()] == pytest.approx([0.0016, 0.107, 0.0198], rel=0.03)
-    np.testing.assert_array_equal(*found["ways"]["whole"].T)
-    before, after, end = (found["stream"][i : i + 200].mean(axis=0) for i in (800, 1000, 2800))
-    assert before[0] == before[1] < 0.01 and after[0] < 0.2 and end[0] < 0.002 and min(after[1], end[1]) > 4
+def test_wrong_gradients(run):
+    found, lines, out = run("wrong_gradients.py", "--steps", 100)
+    assert [path.name for path in out.iterdir()] == ["wrong_gradients.png"]
     assert found["wrong"].keys() == found["training"].keys() == WRONG.keys()
     for key, (apart, cosine, bias) in WRONG.items():
         off, cos, numeric, error = found["wrong"][key]
-        assert (off, cos, error) == pytest.approx((apart, cosine, bias), rel=1e-3, abs=1e-12), key
+        assert (off, cos, error) == pytest.approx((apart, cosine, bias), rel=2e-3, abs=1e-4), key
         assert numeric == pytest.approx(off, abs=1e-8), key
     ends = {key: losses[-1] for key, losses in found["training"].items()}
-    assert max(ends["right"], ends["point"]) < 0.03 < 0.2 < ends["alone"] < 0.5 < ends["mixed"] < 1 < ends["stale"]
-    assert (
-        ends["output"] > 1e6 and [len(losses) for losses in found["training"].values()] == [100] * 3 + [9] + [100] * 3
-    )
+    assert max(ends["right"], ends["point"]) < 0.03 < 0.1 < ends["alone"] < ends["mixed"] < 1 < ends["stale"]
+    assert ends["output"] > 1e6 and len(found["training"]["output"]) < 100
     for lang in LANGUAGES:
-        assert sum("2.3e+00  -0.5133  2.3e+00    7.026    100   3.6e+00" in line for line in lines[lang]) == 1
+        assert sum("-0.7263" in line for line in lines[lang]) == 1
+
+
+# An optimizer → loss and accuracy on the digits after 30 steps.
+RACE = {
+    "SGD": (2.109, 0.290),
+    "MomentumSGD": (1.216, 0.791),
+    "AdaGrad": (0.219, 0.961),
+    "RMSprop": (0.151, 0.951),
+    "AdaDelta": (0.466, 0.924),
+    "Adam": (0.036, 0.994),
+}
+
+
+def test_optimizer_race(run):
+    found, lines, out = run("optimizer_race.py", "--data", "digits", "--steps", 30)
+    assert [path.name for path in out.iterdir()] == ["optimizer_race.png"]
+    assert found.keys() == RACE.keys()
+    for name, (loss, accuracy) in RACE.items():
+        history, tested = found[name]
+        assert tuple(history[0]) == pytest.approx((2.451, 0.128), abs=1e-3)
+        assert tuple(history[-1]) == pytest.approx((loss, accuracy), abs=0.02), name
+        assert tested == pytest.approx(accuracy, abs=0.08), name
+    order = "SGD < MomentumSGD < AdaDelta < RMSprop < AdaGrad < Adam"
+    assert f"found: {order}" in lines["en"] and f"結果: {order}" in lines["ja"]
+
+
+@pytest.mark.skipif("TINYGRAD_JP_DATA" not in os.environ, reason="TINYGRAD_JP_DATA names no directory")
+def test_optimizers_on_mnist(run):
+    found, lines, _ = run("optimizer_race.py", "--optimizers", "Adam", "--steps", 2)
+    assert lines["en"][0] == "The race: 60,000 digits, 2 steps, weights: he"
+    assert tuple(found["Adam"][0][0]) == pytest.approx((2.386, 0.1365), abs=1e-3)
 
 
 # An optimizer → the first step with f < 0.01 in the ravine, and with |y| > 1 off the saddle; never is "-".
@@ -188,60 +220,39 @@ STEPS = {
     "Nadam": ("57", "10"),
     "Ftrl": ("-", "33"),
 }
-# An optimizer → loss and accuracy on the digits after 30 steps.
-RACE = {
-    "SGD": (2.109, 0.290),
-    "MomentumSGD": (1.216, 0.791),
-    "AdaGrad": (0.219, 0.961),
-    "RMSprop": (0.151, 0.951),
-    "AdaDelta": (0.466, 0.924),
-    "Adam": (0.036, 0.994),
-}
 
 
-def test_optimizer_race(run):
-    found, lines, out = run("optimizer_race.py", "--data", "digits", "--steps", 30, "--frames", 3)
-    names = {"optimizer_race.png", "optimizer_adam.png", "optimizer_walks.png", "optimizer_walks.gif"}
-    assert {path.name for path in out.iterdir()} == names
-    assert (out / "optimizer_walks.gif").read_bytes()[:6] == b"GIF89a"
-    assert found["race"].keys() == RACE.keys()
-    for name, (loss, accuracy) in RACE.items():
-        history, tested = found["race"][name]
-        assert tuple(history[0]) == pytest.approx((2.451, 0.128), abs=1e-3)
-        assert tuple(history[-1]) == pytest.approx((loss, accuracy), abs=0.02), name
-        assert tested == pytest.approx(accuracy, abs=0.08), name
-    order = "SGD < MomentumSGD < AdaDelta < RMSprop < AdaGrad < Adam"
-    assert f"found:  {order}" in lines["en"] and f"結果:     {order}" in lines["ja"]
+def test_optimizer_walk(run):
+    found, lines, out = run("optimizer_walk.py", "--frames", 3)
+    assert {path.name for path in out.iterdir()} == {"optimizer_walk.png", "optimizer_walk.gif"}
+    assert (out / "optimizer_walk.gif").read_bytes()[:6] == b"GIF89a"
     assert found["ravine"].keys() == found["saddle"].keys() == STEPS.keys()
     for lang in LANGUAGES:
-        rows = [line.split() for line in lines[lang] if not line.endswith("%")]
+        rows = [line.split() for line in lines[lang]]
         assert {row[0]: tuple(row[1:3]) for row in rows if len(row) == 4 and row[0] in STEPS} == STEPS
+
+
+def test_adam_correction(run):
+    found, _, out = run("adam_correction.py")
+    assert [path.name for path in out.iterdir()] == ["adam_correction.png"]
     t = np.arange(1, 11)
     m, v = (1 - 0.9**t) / 0.1, (1 - 0.999**t) / 0.001
     for column, g in ((0, 1), (2, 1e-4)):
-        np.testing.assert_allclose(found["adam"][:, column], g / (g + 1e-7))
-        np.testing.assert_allclose(found["adam"][:, column + 1], g * m / np.sqrt(g**2 * v + 1e-7))
+        np.testing.assert_allclose(found[:, column], g / (g + 1e-7))
+        np.testing.assert_allclose(found[:, column + 1], g * m / np.sqrt(g**2 * v + 1e-7))
 
 
 def test_optimizers_may_be_chosen(run, load, monkeypatch):
     monkeypatch.setattr(mpl.animation.writers, "is_available", lambda name: name != "pillow")
-    found, lines, out = run(
-        *("optimizer_race.py", "--data", "digits", "--steps", 2, "--frames", 1),
-        *("--optimizers", "Ftrl, SGD", "--init", "normal"),
+    found, *_ = run(
+        "optimizer_race.py", "--data", "digits", "--steps", 2, "--optimizers", "Ftrl, SGD", "--init", "normal"
     )
-    assert [*found["race"]] == [*found["ravine"]] == [*found["saddle"]] == ["Ftrl", "SGD"]
-    assert "<img" in (out / "optimizer_walks.html").read_text(encoding="utf-8")
-    assert not any(line.startswith("lesson: ") for line in lines["en"])
-    assert sum("forgets" in line for line in lines["en"]) == 1
+    assert [*found] == ["Ftrl", "SGD"]
+    found, _, out = run("optimizer_walk.py", "--frames", 1, "--optimizers", "Ftrl,SGD")
+    assert [*found["ravine"]] == [*found["saddle"]] == ["Ftrl", "SGD"]
+    assert "<img" in (out / "optimizer_walk.html").read_text(encoding="utf-8")
     every = {kind for kind in vars(optimizers).values() if isinstance(kind, type) and issubclass(kind, Optimizer)}
-    assert set(load("optimizer_race").several("all")) == every - {Optimizer}
-
-
-@pytest.mark.skipif("TINYGRAD_JP_DATA" not in os.environ, reason="TINYGRAD_JP_DATA names no directory")
-def test_optimizers_on_mnist(run):
-    found, lines, _ = run("optimizer_race.py", "--optimizers", "Adam", "--steps", 2, "--frames", 1)
-    assert lines["en"][0] == "The race: 60,000 digits, 2 steps, weights: he"
-    assert tuple(found["race"]["Adam"][0][0]) == pytest.approx((2.386, 0.1365), abs=1e-3)
+    assert set(load("lessons").several("all")) == {kind.__name__ for kind in every - {Optimizer}}
 
 
 # An optimizer → its losses in epochs 2, 10 and 20, as PyTorch 2.13 has them.
@@ -317,7 +328,7 @@ BAD_LESSONS = [
     ("optimizer_race", ["--data-dir", "{out}/none"], "to read data from"),
     ("optimizer_race", ["--data-dir", "{out}"], "MNIST: expected train-images-idx3-ubyte"),
     ("sgd_vs_minibatch", ["--lang", "fr"], "invalid choice: 'fr'"),
-    ("sgd_vs_minibatch", ["--steps", "0"], "expected a whole number above 0, got '0'"),
+    ("wrong_gradients", ["--steps", "0"], "expected a whole number above 0, got '0'"),
     ("framework_comparison", ["--lang", "fr"], "invalid choice: 'fr'"),
     ("framework_comparison", ["--out", "{out}/file/deeper"], "cannot write into a directory"),
 ]
@@ -355,11 +366,11 @@ def test_the_language_is_that_of_the_locale(load, monkeypatch, name, lang):
 def test_without_a_japanese_font_pictures_are_in_english(load, monkeypatch, capsys):
     lessons = load("lessons")
     monkeypatch.setattr(lessons, "FONTS", [])
-    say, label = lessons.texts({"step": ("step {}", "{} 歩")}, "ja")
-    assert (say("step", 3), label("step", 3)) == ("3 歩", "step 3")
+    lessons.choose("ja")
+    assert (lessons.say("step", "歩数"), lessons.label("step", "歩数")) == ("歩数", "step")
     assert "日本語フォント" in capsys.readouterr().out
-    say, label = lessons.texts({"step": ("step {}", "{} 歩")}, "en")
-    assert say("step", 3) == label("step", 3) == "step 3"
+    lessons.choose("en")
+    assert lessons.say("step", "歩数") == lessons.label("step", "歩数") == "step"
     assert capsys.readouterr().out == ""
 
 

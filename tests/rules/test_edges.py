@@ -4,9 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import special
 
 from tests.cases import CASES
 from tinygrad_jp import Variable, grad, gradient_check, hessian
+from tinygrad_jp.calculus.special import i0_derivative
 
 INF, NAN, TINY, HUGE = np.inf, np.nan, 1e-300, 1e300
 
@@ -47,6 +49,40 @@ AT_THE_EDGE = [
     (np.power, (0.0, 1.0), (1.0, 0.0)),
     (lambda x: x**1, (0.0,), (1.0,)),
     (np.maximum, (INF, INF), (0.5, 0.5)),
+    (np.logaddexp2, (INF, 0.0), (1.0, 0.0)),
+    (np.logaddexp2, (-INF, -INF), (0.5, 0.5)),
+    (np.logaddexp2, (1e4, -1e4), (1.0, 0.0)),
+    (np.fmax, (2.0, NAN), (1.0, 0.0)),
+    (np.fmax, (NAN, 2.0), (0.0, 1.0)),
+    (np.fmin, (NAN, 2.0), (0.0, 1.0)),
+    (np.fmin, (2.0, 2.0), (0.5, 0.5)),
+    (np.fmod, (7.0, 2.0), (1.0, -3.0)),
+    (np.fmod, (-7.0, 2.0), (1.0, 3.0)),
+    (np.fmod, (7.0, INF), (1.0, 0.0)),
+    (lambda a, b: np.divmod(a, b)[1], (-7.0, 2.0), (1.0, 4.0)),
+    (np.fmod, (0.75, 0.25), (1.0, -3.0)),
+    (lambda x: np.modf(x)[0], (INF,), (1.0,)),
+    (lambda x: np.modf(x)[0], (-2.0,), (1.0,)),
+    (lambda x: np.frexp(x)[0], (0.0,), (1.0,)),
+    (lambda x: np.frexp(x)[0], (8.0,), (1 / 16,)),
+    (np.sinc, (0.0,), (0.0,)),
+    (np.sinc, (1.0,), (-1.0,)),
+    (np.sinc, (1e-9,), (-1e-9 * np.pi**2 / 3,)),
+    (np.i0, (0.0,), (0.0,)),
+    (np.i0, (1e-9,), (0.5e-9,)),
+    (np.nan_to_num, (NAN,), (0.0,)),
+    (np.nan_to_num, (INF,), (0.0,)),
+    (lambda x: np.copysign(x, -1), (0.0,), (0.0,)),
+    (lambda x: np.copysign(x, -1), (-2.0,), (1.0,)),
+    (lambda h: np.heaviside([0.0, 1.0], h), (3.0,), (1.0,)),
+    (lambda x: np.interp(x, [0, 1, 2], [0, 1, 5]), (1.0,), (4.0,)),  # At a point, the slope to its right,
+    (lambda x: np.interp(x, [0, 1, 2], [0, 1, 5]), (2.0,), (4.0,)),  # at the last one that to its left,
+    (lambda x: np.interp(x, [0, 1, 2], [0, 1, 5]), (2.5,), (0.0,)),  # and outside none.
+    (lambda x: np.interp(x, [1], [5]), (1.0,), (0.0,)),
+    (np.float_power, (0.0, 1.0), (1.0, 0.0)),
+    (lambda q: np.quantile([1.0, 2.0, 5.0], q), (0.5,), (6.0,)),  # Upwards, 2 · (5 − 2),
+    (lambda q: np.quantile([1.0, 2.0, 5.0], q), (1.0,), (6.0,)),  # and at the end downwards.
+    (lambda q: np.quantile([1.0, 2.0, 5.0], q, method="nearest"), (0.6,), (0.0,)),
 ]
 
 
@@ -85,6 +121,86 @@ def test_clip_is_a_maximum_and_then_a_minimum(bounds):
 
     for found, expected in zip(both(np.clip), both(by_hand), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+# Orders: ties, NaN, and what is empty
+
+HALF = 0.5
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "gx"),
+    [
+        (np.median, [3.0, 1.0, 2.0], [0, 0, 1]),
+        (np.median, [3.0, 1.0, 2.0, 0.0], [0, HALF, HALF, 0]),
+        (np.median, [2.0, 2.0, 2.0], [0, 1, 0]),
+        (np.nanmedian, [3.0, NAN, 2.0, 1.0], [0, 0, 1, 0]),
+        (np.nanmedian, [NAN, NAN], None),
+        (np.nanmax, [1.0, NAN, 3.0, 3.0], [0, 0, HALF, HALF]),
+        (np.nanmax, [NAN, NAN], [0, 0]),
+        (np.nansum, [1.0, NAN], [1, 0]),
+        (np.nanmean, [1.0, NAN, 2.0], [HALF, 0, HALF]),
+        (np.nancumsum, [1.0, NAN, 2.0], [3, 0, 1]),
+        (np.nanprod, [2.0, NAN, 3.0], [3, 0, 2]),
+        (np.nancumprod, [2.0, NAN, 3.0], [5, 0, 2]),
+        (np.prod, [0.0, 2.0, 0.0], [0, 0, 0]),
+        (np.cumprod, [0.0, 2.0, 3.0], [9, 0, 0]),
+        (np.cumprod, [2.0, 0.0, 3.0], [1, 8, 0]),
+        (np.cumprod, [0.0, 0.0], [1, 0]),
+        (lambda x: np.max(x, initial=5.0), [1.0, 3.0], [0, 0]),
+        (lambda x: np.max(x, initial=3.0), [1.0, 3.0], [0, 1]),
+        (lambda x: np.max(x, initial=0.0, where=[True, False]), [1.0, 3.0], [1, 0]),
+        (lambda x: np.sum(x, where=False), [1.0, NAN], [0, 0]),
+        (lambda x: np.mean(x, where=[True, False]), [1.0, NAN], [1, 0]),
+        (lambda x: np.std(x, where=[True, True, False]), [1.0, 1.0, NAN], [0, 0, 0]),
+        (np.maximum.accumulate, [1.0, 1.0, 0.0, 2.0], [1, 2, 0, 1]),
+        (np.minimum.accumulate, [1.0, 2.0, 1.0], [2, 0, 1]),
+        (np.maximum.reduce, [1.0, 3.0, 3.0], [0, HALF, HALF]),
+        (np.logaddexp.reduce, [0.0, -INF], [1, 0]),
+        (np.logaddexp.reduce, [-INF, -INF], [0, 0]),
+        (np.ptp, [1.0, 1.0, 3.0], [-HALF, -HALF, 1]),
+        (lambda x: np.partition(x, 1) * [1, 2, 3], [3.0, 1.0, 2.0], [3, 1, 2]),
+        (lambda x: np.unwrap(x), [0.0, 6.0], [1, 1]),
+        (lambda x: np.piecewise(x, [x <= 1, x >= 1], [lambda x: 2 * x, lambda x: 3 * x]), [0.0, 1.0], [2, 3]),
+        (lambda x: np.piecewise(x, [x > 0], [np.log]), [2.0, -1.0], [HALF, 0]),
+        (lambda x: np.select([x > 0, x > -2], [x, 5 * x]), [1.0, -1.0, -3.0], [1, 5, 0]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:All-NaN")
+def test_where_the_gradient_goes(f, x, gx):
+    for dtype in (np.float64, np.float32):
+        (found,) = slopes(f, np.array(x, dtype))
+        assert found.dtype == dtype
+        if gx is not None:
+            np.testing.assert_array_equal(found, gx)
+
+
+@pytest.mark.parametrize("f", [np.sinc, np.i0, lambda x: np.cumprod(np.stack([x, x, x]))[-1]])
+def test_derivatives_at_0_to_the_fourth_order(f):
+    """Those of sinc and of I₀ from their power series."""
+    expected = {np.sinc: [0, -(np.pi**2) / 3, 0, np.pi**4 / 5], np.i0: [0, 1 / 2, 0, 3 / 8]}.get(f, [0, 0, 6, 0])
+    x, found = Variable(0.0), []
+    y = f(x)
+    for _ in expected:
+        x.cleargrad()
+        y.backward(create_graph=True)
+        y = x.grad
+        found.append(y.item())
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("x", [0.1, 1.0, 7.9, 8.1, 30.0, 600.0])
+def test_the_derivatives_of_i0_keep_their_digits(x):
+    found = [i0_derivative(np.float64(x), k) for k in (0, 1)]
+    np.testing.assert_allclose(found, [np.i0(x).item(), special.i1(x)], rtol=1e-13)
+
+
+def test_a_quantile_in_the_middle_of_nothing_but_nan_moves_nothing_else():
+    x = np.array([[1.0, NAN, 3.0], [NAN, NAN, NAN]])
+    with pytest.warns(RuntimeWarning, match="All-NaN"):
+        (g,) = slopes(lambda x: np.nanquantile(x, [0.25, 1.0], axis=1), x)
+    np.testing.assert_array_equal(g[0], [0.75, 0.0, 1.25])
+    assert not g[1].any()
 
 
 # Norms, variances, sums
@@ -190,6 +306,9 @@ FOLDING = {
     "max of equal ones": lambda x: np.max(x * 0),
     "min of equal ones": lambda x: np.min(x * 0),
     "norm": np.linalg.norm,
+    "mean where": lambda x: np.mean(x, where=x > 0),
+    "nanmax of equal ones": lambda x: np.nanmax(x * 0),
+    "median of equal ones": lambda x: np.median(x * 0),
 }
 
 

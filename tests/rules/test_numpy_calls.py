@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from tinygrad_jp import PULLBACKS, Variable
+from tests.cases import RULES, SCIPY
+from tinygrad_jp import PULLBACKS, Variable, gradient_check
 from tinygrad_jp.core.binding import _signature, bind
 from tinygrad_jp.core.table import COMPOSITIONS
 
@@ -34,23 +35,97 @@ def reshaped(shape):
     return [{"shape": s, **more} for s in shapes for more in ({}, {"order": "F"})]
 
 
+def masked(shape, **more):
+    """Settings with a mask: of the array's shape, of its last axis, without any element, and of a wrong shape."""
+    mask = np.asarray(np.random.default_rng(1).random(shape) < 0.6)
+    masks = [mask, np.ones(shape[-1:], bool), np.ones((7, 1), bool), *([False] if shape else [])]
+    return [{"axis": axis, "where": m, **more} for axis in (None, 0, -1, (0, 1), 5) for m in masks]
+
+
+def numbered(shape, first, names):
+    """Settings that name a place along some axis."""
+    return [{first: n, **a} for n in names for a in ALONG]
+
+
+METHODS = ["inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen"]
+METHODS += ["weibull", "linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest", "bad"]
+
+
+def quantiles(scale):
+    return lambda shape: [
+        *({"q": q * scale, **a} for q in (0.3, np.array([0.0, 0.71, 1.0]), 1.5, np.zeros(0)) for a in REDUCED),
+        *({"q": np.array([0.21, 0.5]) * scale, "axis": 0, "method": m} for m in METHODS),
+    ]
+
+
+def pieces(shape):
+    x = array(shape)
+    return [
+        *({"condlist": [x < 0, x < 0.5], "funclist": f} for f in ([np.sin, 1.0], [1, np.exp, np.negative], [1.0])),
+        {"condlist": [x < 0], "funclist": [lambda x: x[:0].sum(), 2.0]},
+        {"condlist": [], "funclist": [3.0]},
+    ]
+
+
 # function → for an array of `shape`, the keyword arguments to call it with. All else is derived from its signature.
 CALLS = {
-    np.sum: lambda shape: [*REDUCED, {"dtype": np.float32}, {"axis": 0, "dtype": float}],
-    np.mean: lambda shape: [*REDUCED, {"dtype": np.float32}],
-    np.max: lambda shape: REDUCED,
-    np.min: lambda shape: REDUCED,
-    np.amax: lambda shape: REDUCED,
-    np.amin: lambda shape: REDUCED,
-    np.var: lambda shape: [*REDUCED, *({"axis": axis, "ddof": 1} for axis in AXES), {"ddof": 7}],
-    np.std: lambda shape: [*REDUCED, *({"axis": axis, "ddof": 1} for axis in AXES), {"ddof": 7}],
-    np.prod: lambda shape: REDUCED,
+    **dict.fromkeys(
+        (np.sum, np.prod, np.nansum, np.nanprod),
+        lambda shape: [
+            *(REDUCED + masked(shape) + masked(shape, keepdims=True, initial=2.0)),
+            *({"initial": 0.5, "axis": axis} for axis in AXES),
+            *({"dtype": np.float32}, {"axis": 0, "dtype": float}),
+        ],
+    ),
+    **dict.fromkeys((np.mean, np.nanmean), lambda shape: [*REDUCED, *masked(shape), {"dtype": np.float32}]),
+    **dict.fromkeys(
+        (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin),
+        lambda shape: [
+            *(REDUCED + masked(shape) + masked(shape, initial=0.1, keepdims=True)),
+            *({"initial": 0.5, "axis": axis} for axis in AXES),
+        ],
+    ),
+    **dict.fromkeys(
+        (np.var, np.std, np.nanvar, np.nanstd),
+        lambda shape: [
+            *(REDUCED + masked(shape) + masked(shape, ddof=1)),
+            *({"axis": axis, "ddof": 1} for axis in AXES),
+            *({"axis": axis, "correction": 1} for axis in AXES),
+            *({"ddof": 7}, {"ddof": 1, "correction": 1}, {"dtype": np.float32}),
+        ],
+    ),
+    np.ptp: lambda shape: REDUCED,
+    np.median: lambda shape: REDUCED,
+    np.nanmedian: lambda shape: REDUCED,
+    np.quantile: quantiles(1),
+    np.nanquantile: quantiles(1),
+    np.percentile: quantiles(100),
+    np.nanpercentile: quantiles(100),
+    np.partition: lambda shape: numbered(shape, "kth", (0, 1, -1, [0, 2], 9, 1.5)),
+    **dict.fromkeys(
+        (np.cumprod, np.nancumsum, np.nancumprod), lambda shape: [*ALONG, {"axis": 0, "dtype": np.float32}]
+    ),
+    **dict.fromkeys(
+        (np.cumulative_sum, np.cumulative_prod),
+        lambda shape: [*ALONG, *({**a, "include_initial": True, "dtype": np.float32} for a in ALONG)],
+    ),
+    **dict.fromkeys((np.real, np.imag, np.sinc, np.i0), lambda shape: [{}]),
+    np.angle: lambda shape: [{}, {"deg": True}],
+    np.real_if_close: lambda shape: [{}, {"tol": 1000}],
+    np.unwrap: lambda shape: [{}, {"discont": 0.1, "period": 0.7}, *({"axis": a} for a in (0, -2, 5))],
+    np.nan_to_num: lambda shape: [{}, {"nan": 1.0, "posinf": 2.0, "neginf": -2.0}],
+    np.interp: lambda shape: [
+        {"xp": xp, "fp": [0.0, 2.0, 1.0], **more}
+        for xp in ([-0.5, 0.0, 0.5], [0.0, 1.0])
+        for more in ({}, {"left": 5.0}, {"left": 5.0, "right": 6.0}, {"period": 0.4}, {"period": 0.0})
+    ],
+    np.piecewise: pieces,
     np.average: lambda shape: [
         *REDUCED,
         *({"axis": axis, "weights": w} for axis in AXES for w in weights(shape) if shape),
         {"weights": np.ones(shape), "returned": True},
     ],
-    np.cumsum: lambda shape: ALONG,
+    np.cumsum: lambda shape: [*ALONG, {"axis": 0, "dtype": np.float32}],
     np.sort: lambda shape: [*ALONG, {"kind": "heapsort"}, {"axis": 0, "stable": True}, {"kind": "nonsense"}],
     np.flip: lambda shape: [{"axis": axis} for axis in AXES],
     np.roll: lambda shape: [{"shift": s, **a} for s in (1, -2, (1, 2)) for a in [*ALONG, {"axis": (0, 1)}]],
@@ -97,7 +172,8 @@ CALLS = {
     np.clip: lambda shape: [
         *({"a_min": a, "a_max": b} for a in (None, -0.5, 9.0) for b in (None, 0.5, -9.0)),
         {"min": 0.1, "max": 0.2},
-        {},
+        *({"min": 0.1}, {"max": 0.1}, {"min": [0.1], "max": np.ones((2, 3))}, {}),
+        *({"a_min": 0.1}, {"a_max": 0.1}, {"a_min": 0.1, "max": 0.2}, {"a_min": 0, "a_max": 1, "min": 0}),
     ],
     np.full_like: lambda shape: [
         {"fill_value": 2.5},
@@ -186,7 +262,7 @@ SEQUENCES = {
     np.block: [{}],
     np.linalg.multi_dot: [{}],
 }
-ELSEWHERE = {np.where, np.einsum}
+ELSEWHERE = {np.where, np.einsum, np.select, np.choose}
 # What NumPy can do and no rule here: it is refused by one sentence.
 UNSUPPORTED = {
     **{"out": np.zeros(1), "where": True, "initial": 1.0, "order": "x", "copy": True, "mean": 0.0},
@@ -222,7 +298,7 @@ def kind_of(error):
     return next(kind for kind in kinds if isinstance(error, kind))
 
 
-def same(ours, numpys):
+def same(ours, numpys, rtol=1e-6):
     """Whether a call gave what NumPy gives: the same arrays, shapes and dtypes, or the same kind of error."""
     if isinstance(ours, TypeError) and "real eigenvalues" in str(ours):
         return np.iscomplexobj(numpys[0])  # Complex numbers are refused.
@@ -233,11 +309,13 @@ def same(ours, numpys):
             and (kind_of(ours) is kind_of(numpys) or isinstance(ours, type(numpys)) or isinstance(numpys, type(ours)))
         )
     if isinstance(numpys, (list, tuple)):
-        return type(ours) is type(numpys) and len(ours) == len(numpys) and all(map(same, ours, numpys))
+        if type(ours) is not type(numpys) or len(ours) != len(numpys):
+            return False
+        return all(same(a, b, rtol) for a, b in zip(ours, numpys, strict=True))
     ours = ours.data if isinstance(ours, Variable) else ours
     if np.shape(ours) != np.shape(numpys) or np.asarray(ours).dtype != np.asarray(numpys).dtype:
         return False
-    return np.allclose(ours, numpys, rtol=1e-6, atol=1e-12, equal_nan=True)
+    return np.allclose(ours, numpys, rtol=rtol, atol=1e-6 * rtol, equal_nan=True)
 
 
 def by_position(func, kwargs):
@@ -323,7 +401,7 @@ def test_every_function_of_the_table_is_compared():
 @pytest.mark.parametrize("func", [*CALLS, *PAIRS, *SEQUENCES, np.where], ids=lambda f: f.__name__)
 def test_a_setting_that_no_rule_supports_is_refused_by_one_sentence(func):
     parameters = _signature(func).parameters
-    unsupported = UNSUPPORTED | {name: not p.default for name, p in parameters.items() if name == "subok"}
+    unsupported = UNSUPPORTED | {name: not p.default for name, p in parameters.items() if name in ("subok", "copy")}
     names = set(parameters) & set(unsupported)
     rule = COMPOSITIONS.get(func)
     known = set(inspect.signature(rule).parameters) if rule else set(inspect.signature(PULLBACKS[func][-1]).parameters)
@@ -350,6 +428,137 @@ def test_where_needs_both_values_and_takes_them_by_position():
     for wrong in (lambda: np.where(condition=m, x=x, y=x), lambda: np.where(m, x)):
         with pytest.raises((TypeError, ValueError)):
             wrong()
+
+
+SELECTIONS = [
+    lambda x, z: np.select([x > 0, z > 0], [x, z]),
+    lambda x, z: np.select([x > 0, z > 0], [x, 2], default=-1),
+    lambda x, z: np.select([x > 0], [x, z]),
+    lambda x, z: np.select([], []),
+    lambda x, z: np.select([[1, 0, 1]], [x]),
+    lambda x, z: np.select(condlist=[True, x > 0], choicelist=[z[0], x]),
+    lambda x, z: np.choose([0, 1, 1], [x, z]),
+    lambda x, z: np.choose([0, 2, 1], (x, z, 7)),
+    lambda x, z: np.choose(np.array([[0], [1]]), [x, z]),
+    lambda x, z: np.choose([0, 1, 5], [x, z]),
+    lambda x, z: np.choose([0, -1, 5], [x, z], mode="wrap"),
+    lambda x, z: np.choose([0, -1, 5], [x, z], mode="clip"),
+    lambda x, z: np.choose([0, 1], [x, z]),
+    lambda x, z: np.choose(1, [x, z]),
+    lambda x, z: np.choose([0.5, 1, 1], [x, z]),
+    lambda x, z: np.choose([1, 0, 1], np.stack([x, z])),
+    lambda x, z: np.piecewise(x, x > 0, [np.exp, 2]),
+    lambda x, z: np.piecewise(x, [x > 0, x < 9, x > 1], [np.exp, lambda x: x * 2, 3.0]),
+    lambda x, z: np.piecewise(x, [x > 0], [lambda x, k, b: k * x + b], 2, b=3),
+    lambda x, z: np.piecewise(x, [x > 0], []),
+    lambda x, z: np.var(x, mean=0.1),
+    lambda x, z: np.var(x, mean=[0.1], axis=0, ddof=1, keepdims=True),
+    lambda x, z: np.std(x, mean=z.sum(keepdims=True), where=z > -0.5, dtype=np.float32),
+    lambda x, z: np.std(x, mean=0.1, ddof=1, correction=1),
+    lambda x, z: np.interp(x, np.sort(z), z, left=1),
+    lambda x, z: np.interp(0.2, np.sort(z), z),
+    lambda x, z: np.interp(x, z[:2], z),
+    lambda x, z: np.divmod(x, z),
+    lambda x, z: np.divmod([1.0, 2.0, 3.0], z),
+    lambda x, z: (divmod(x, 0.3), divmod(0.7, z), x // 0.3, 0.7 // z, 0.7 % z),
+    lambda x, z: (np.modf(3 * x), np.frexp(z)),
+    lambda x, z: (x.clip(0), x.clip(max=0.1), x.clip(-0.1, 0.1)),
+    lambda x, z: (x.real, z.conj(), z.conjugate(), x.cumprod(), x.round(1)),
+    lambda x, z: (x.argpartition(1), x.nonzero(), x.searchsorted(0.1), np.std(x, mean=z)),
+]
+
+
+@pytest.mark.parametrize("f", SELECTIONS)
+def test_what_a_function_makes_of_two_arrays(f):
+    a, b = np.array([0.3, -0.7, 0.9]), np.array([-0.2, 0.4, 1.4])
+    expected = outcome(f, a, b)
+    for x, z in [(Variable(a), Variable(b)), (Variable(a), b), (a, Variable(b))]:
+        ours = outcome(f, x, z)
+        assert same(ours, expected), (ours, expected)
+        assert isinstance(ours, Exception) or not isinstance(outcome(backward, ours), Exception)
+
+
+REDUCE = [np.add, np.multiply, np.maximum, np.minimum, np.fmax, np.fmin, np.logaddexp]
+OUTER = [np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum, np.hypot, np.fmod, np.copysign, np.greater]
+
+
+@pytest.mark.parametrize("ufunc", REDUCE, ids=lambda f: f.__name__)
+def test_a_reduction_by_a_ufunc_gives_what_numpy_gives(ufunc):
+    settings = [{}, *REDUCED, {"initial": 0.5, "axis": None}, {"where": [True], "initial": 0.1}, {"dtype": float}]
+    for shape, kwargs in itertools.product(SHAPES, settings):
+        if ufunc is np.logaddexp and not {"axis", "keepdims"} >= set(kwargs):
+            continue
+        a = array(shape)
+        ours, numpys = outcome(ufunc.reduce, Variable(a), **kwargs), outcome(ufunc.reduce, a, **kwargs)
+        if isinstance(ours, TypeError) and "dtype" in kwargs:
+            continue  # Of np.max and its kin, which have none.
+        assert same(ours, numpys), (shape, kwargs, ours, numpys)
+        assert isinstance(ours, Exception) or not isinstance(outcome(backward, ours), Exception)
+
+
+@pytest.mark.parametrize("ufunc", REDUCE[:4], ids=lambda f: f.__name__)
+def test_an_accumulation_by_a_ufunc_gives_what_numpy_gives(ufunc):
+    for shape, kwargs in itertools.product(SHAPES, [{}, *ALONG, {"dtype": np.float32}]):
+        a = array(shape)
+        ours, numpys = outcome(ufunc.accumulate, Variable(a), **kwargs), outcome(ufunc.accumulate, a, **kwargs)
+        if not shape:
+            assert isinstance(ours, TypeError) and isinstance(numpys, TypeError | ValueError)
+            continue
+        assert same(ours, numpys), (shape, kwargs, ours, numpys)
+        assert isinstance(ours, Exception) or not isinstance(outcome(backward, ours), Exception)
+
+
+@pytest.mark.parametrize("ufunc", OUTER, ids=lambda f: f.__name__)
+def test_an_outer_product_by_a_ufunc_gives_what_numpy_gives(ufunc):
+    for one, other in itertools.product(SHAPES, SHAPES):
+        a, b = np.abs(array(one)) + 0.1, np.abs(array(other)) + 0.2
+        for x, z in [(Variable(a), Variable(b)), (Variable(a), b), (a, Variable(b))]:
+            ours = ufunc.outer(x, z)
+            assert same(ours, ufunc.outer(a, b))
+            backward(ours)
+
+
+NUMBERS = [2, 2.0, True, np.float32(2), np.float64(2), np.array(2.0), [1, 2, 1], [1.0, 2.0, 1.5], np.int8([1, 2, 1])]
+UFUNCS = [f for f in [*RULES, *SCIPY] if isinstance(f, np.ufunc) and f.nin == 2 and not f.signature]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda f: f.__name__)
+def test_a_ufunc_takes_any_kind_of_number_beside_a_variable(ufunc):
+    for dtype, other, turned in itertools.product([np.float16, np.float32, np.float64, np.int32], NUMBERS, [0, 1]):
+        x = np.array([0.5, 0.25, 0.75]).astype(dtype) + (dtype is np.int32) * np.int32(2)
+        args = (other, x) if turned else (x, other)
+        ours = outcome(ufunc, *(Variable(a) if a is x else a for a in args))
+        if "an order or a shape" not in str(ours):  # Of SciPy's functions of an order, which is a constant.
+            assert same(ours, outcome(ufunc, *args)), (args, ours)
+            assert isinstance(ours, Exception) or not isinstance(outcome(backward, ours), Exception), args
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int64, np.int8, bool])
+@pytest.mark.parametrize("func", CALLS, ids=lambda f: f.__name__)
+def test_a_call_of_another_dtype_gives_what_numpy_gives(func, dtype):
+    shapes = [(), (3,), (2, 3), (0, 3)] if func.__module__ == "numpy" else [(3,), (2, 3), (3, 3), (0, 3)]
+    for shape in shapes:
+        for kwargs in CALLS[func](shape):
+            a = np.asarray(array(shape) * 3).astype(dtype)
+            ours, numpys = outcome(func, Variable(a), **kwargs), outcome(func, a, **kwargs)
+            assert same(ours, numpys, rtol=5e-3 if dtype is np.float16 else 1e-5), (shape, kwargs, ours, numpys)
+            if dtype is not bool and not isinstance(ours, Exception):
+                assert not isinstance(failed := outcome(backward, ours), Exception), (shape, kwargs, failed)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("func", [f for f in CALLS if f is not np.full_like], ids=lambda f: f.__name__)
+def test_every_way_to_call_has_the_right_gradient_to_second_order(func):
+    for shape in [(3,), (2, 3), (2, 3, 4)]:
+        for kwargs in CALLS[func](shape):
+            a = array(shape)
+            y = outcome(func, Variable(a), **kwargs)
+            if isinstance(y, Variable) and y.creator and np.isfinite(y.data).all() and y.dtype == np.float64:
+                with np.errstate(all="ignore"):
+                    assert gradient_check(lambda x, kwargs=kwargs: func(x, **kwargs), a, order=2), kwargs
 
 
 def test_what_binds():

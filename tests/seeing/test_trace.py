@@ -48,6 +48,7 @@ MODULES = (
 WORDS_OF_FORMULAS = {
     "array": np.array,
     "ones": np.ones,
+    "nan": np.nan,
     "slice": slice,
     "astype": arrays.astype,
     "np": np,

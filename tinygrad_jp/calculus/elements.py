@@ -7,9 +7,10 @@ engine sums their gradients back to the shape of the argument.
 """
 
 import math
+from typing import Any
 
-from tinygrad_jp.core import PULLBACKS, Array, apply, arrays
-from tinygrad_jp.core.arrays import sum_to
+from tinygrad_jp.core import PULLBACKS, Array, apply, arrays, as_variable, pullback
+from tinygrad_jp.core.errors import name_of
 from tinygrad_jp.core.table import DOMAIN_LIMITED, NONDIFFERENTIABLE, composition
 from tinygrad_jp.kinds import DTypeLike, np
 
@@ -21,10 +22,10 @@ def divide_or_zero(a: Array, b: Array) -> Array:
     array([0. , 0.5])
     """
     zero = b == 0
-    return np.where(zero, 0, a) / np.where(zero, 1, b)
+    return np.where(zero, 0, a / np.where(zero, 1, b))  # In this order a may be one of Python's numbers.
 
 
-def softmax_share(a: Array, b: Array, y: Array) -> Array:
+def softmax_share(a: Array, b: Array, y: Array, exp: Any = np.exp) -> Array:
     """e^(a − y), the share of a in e^y = e^a + e^b; one half where a and b are the same infinity.
 
     >>> a, b = np.array([0.0, np.inf, -np.inf]), np.array([0.0, 0.0, -np.inf])
@@ -32,7 +33,7 @@ def softmax_share(a: Array, b: Array, y: Array) -> Array:
     array([0.5, 1. , 0.5])
     """
     known = a == y  # Infinities, whose difference would be NaN; and what is larger by so much that the share is 1.
-    return np.where(known & (a == b), 0.5, np.exp(np.where(known, 0, a) - np.where(known, 0, y)))
+    return np.where(known & (a == b), 0.5, exp(np.where(known, 0, a) - np.where(known, 0, y)))
 
 
 PULLBACKS |= {
@@ -40,8 +41,9 @@ PULLBACKS |= {
     np.subtract: (lambda gy, y, a, b: gy, lambda gy, y, a, b: -gy),
     np.multiply: (lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * a),
     np.divide: (lambda gy, y, a, b: gy / b, lambda gy, y, a, b: -gy * y / b),
-    # a % b = a − b·⌊a/b⌋; its jumps have no slope.
+    # a % b = a − b·⌊a/b⌋, and fmod takes the whole number next to a/b towards 0; their jumps have no slope.
     np.remainder: (lambda gy, y, a, b: gy, lambda gy, y, a, b: -gy * np.floor_divide(a, b)),
+    np.fmod: (lambda gy, y, a, b: gy, lambda gy, y, a, b: -gy * np.rint((a - y) / b)),
     np.negative: lambda gy, y, x: -gy,
     np.positive: lambda gy, y, x: gy,
     np.reciprocal: lambda gy, y, x: -gy * y * y,
@@ -77,6 +79,23 @@ PULLBACKS |= {
         lambda gy, y, a, b: gy * softmax_share(a, b, y),
         lambda gy, y, a, b: gy * softmax_share(b, a, y),
     ),
+    np.logaddexp2: (
+        lambda gy, y, a, b: gy * softmax_share(a, b, y, np.exp2),
+        lambda gy, y, a, b: gy * softmax_share(b, a, y, np.exp2),
+    ),
+    **dict.fromkeys((np.deg2rad, np.radians), lambda gy, y, x: gy * (math.pi / 180)),
+    **dict.fromkeys((np.rad2deg, np.degrees), lambda gy, y, x: gy * (180 / math.pi)),
+    # Of real numbers these three are the number itself; `unwrap` adds whole periods.
+    np.conjugate: lambda gy, y, x: gy,
+    np.real: lambda gy, y, x: gy,
+    np.real_if_close: lambda gy, y, x, tol=100: gy,
+    np.unwrap: lambda gy, y, x, discont=None, axis=-1, period=math.tau: gy,
+    np.nan_to_num: lambda gy, y, x, nan=0.0, posinf=None, neginf=None: gy * np.isfinite(x),
+    np.ldexp: (lambda gy, y, x, n: np.ldexp(gy, n), None),
+    # Jumps have no slope: heaviside has one only where it is its second argument, and a sign passes nothing on.
+    np.heaviside: (None, lambda gy, y, a, b: gy * (a == 0)),
+    np.copysign: (lambda gy, y, a, b: np.where(np.signbit(b), -gy, gy) * np.sign(a), None),
+    np.nextafter: (lambda gy, y, a, b: gy, None),
     # Kinks: the slope of |x| and of hypot at 0 is 0; of a and b that are equal, each has half of the larger's slope.
     np.hypot: (lambda gy, y, a, b: gy * divide_or_zero(a, y), lambda gy, y, a, b: gy * divide_or_zero(b, y)),
     np.absolute: lambda gy, y, x: gy * np.sign(x),
@@ -88,6 +107,15 @@ PULLBACKS |= {
     np.minimum: (
         lambda gy, y, a, b: gy * (a < b) + gy * (a == b) / 2,
         lambda gy, y, a, b: gy * (b < a) + gy * (a == b) / 2,
+    ),
+    # NaN gives way to a number.
+    np.fmax: (
+        lambda gy, y, a, b: gy * ((a > b) | np.isnan(b)) + gy * (a == b) / 2,
+        lambda gy, y, a, b: gy * ((b > a) | (np.isnan(a) & ~np.isnan(b))) + gy * (a == b) / 2,
+    ),
+    np.fmin: (
+        lambda gy, y, a, b: gy * ((a < b) | np.isnan(b)) + gy * (a == b) / 2,
+        lambda gy, y, a, b: gy * ((b < a) | (np.isnan(a) & ~np.isnan(b))) + gy * (a == b) / 2,
     ),
 }
 
@@ -107,42 +135,47 @@ def d_power_exponent(gy: Array, y: Array, a: Array, b: Array) -> Array:
     return gy * y * np.log(np.where(a == 0, 1, a))
 
 
-PULLBACKS[np.power] = (d_power_base, d_power_exponent)
+PULLBACKS |= dict.fromkeys((np.power, np.float_power), (d_power_base, d_power_exponent))
 
-# Each argument of `where` and `clip` may broadcast. They are not ufuncs, so their rules sum back themselves.
-PULLBACKS |= {
-    np.where: (
-        None,
-        lambda gy, y, m, a, b: sum_to(np.where(m, gy, 0), a.shape),
-        lambda gy, y, m, a, b: sum_to(np.where(m, 0, gy), b.shape),
-    ),
-    # min(max(x, a), b): between the bounds, and on them, the slope is 1. A bound that is None is no bound.
-    np.clip: (
-        lambda gy, y, x, a, b: sum_to(gy * ~(_below(x, a) | _above(x, b)), x.shape),
-        lambda gy, y, x, a, b: sum_to(gy * (_below(x, a) & ~_above(a, b)), a.shape),
-        lambda gy, y, x, a, b: sum_to(gy * (_above(x, b) | (_above(a, b) & _below(x, a))), b.shape),
-    ),
-    arrays.astype: lambda gy, y, x, dtype: gy,
-}
+PULLBACKS[arrays.astype] = lambda gy, y, x, dtype: gy
 
 
-def _below(x: Array, a: Array | None) -> Array:
-    return np.False_ if a is None else x < a
+# Functions of two results: one of them is a whole number, and a plain array
 
 
-def _above(x: Array, b: Array | None) -> Array:
-    return np.False_ if x is None or b is None else x > b
+@composition(np.divmod)
+def divmod(x1: Array, x2: Array) -> tuple[Array, Array]:
+    return np.floor_divide(x1, x2), np.remainder(x1, x2)
 
 
-@composition(np.clip)
-def clip(
-    a: Array,
-    a_min: Array | None = None,
-    a_max: Array | None = None,
-    min: Array | None = None,
-    max: Array | None = None,
-) -> Array:
-    return apply(np.clip, a, min if a_min is None else a_min, max if a_max is None else a_max)
+@composition(np.modf)
+def modf(x: Array) -> tuple[Array, Array]:
+    return apply(_fraction, x), np.trunc(x)
+
+
+@composition(np.frexp)
+def frexp(x: Array) -> tuple[Array, Array]:
+    return apply(_mantissa, x), np.frexp(as_variable(x).data)[1]
+
+
+def _fraction(x: Array) -> Array:
+    return np.modf(x)[0]
+
+
+def _mantissa(x: Array) -> Array:
+    return np.frexp(x)[0]
+
+
+@pullback(_fraction)
+def d_fraction(gy: Array, y: Array, x: Array) -> Array:
+    """What is left of a number without its whole part moves as the number does."""
+    return gy
+
+
+@pullback(_mantissa)
+def d_mantissa(gy: Array, y: Array, x: Array) -> Array:
+    """Divided by a power of two, whose jumps have no slope."""
+    return np.ldexp(gy, -np.frexp(as_variable(x).data)[1])
 
 
 @composition(np.full_like)
@@ -154,13 +187,45 @@ def full_like(
     return np.broadcast_to(apply(np.positive, fill_value), np.shape(a) if shape is None else shape).astype(kind)
 
 
+@composition(np.imag)
+def imag(val: Array) -> Array:
+    return np.imag(_real(np.imag, val))
+
+
+@composition(np.angle)
+def angle(z: Array, deg: bool = False) -> Array:
+    return np.angle(_real(np.angle, z), deg)
+
+
+def _real(func: Any, x: Array) -> Array:
+    """The data of x, if they are real: then the derivative is 0."""
+    if x.dtype.kind == "c":
+        raise TypeError(
+            f"{name_of(func)}: complex numbers are not differentiated; compute with real and imaginary parts"
+        )
+    return as_variable(x).data
+
+
 # What has no derivative, or a derivative of zero
 NONDIFFERENTIABLE |= {
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
     *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor),
-    *(np.sign, np.signbit, np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, np.floor_divide),
+    *(np.sign, np.signbit, np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.fix, np.floor_divide),
+    np.spacing,
     *(np.isnan, np.isinf, np.isfinite, np.isclose, np.allclose, np.array_equal, np.any, np.all),
-    *(np.argmax, np.argmin, np.argsort, np.argwhere, np.nonzero, np.count_nonzero, np.searchsorted),
+    *(
+        np.argmax,
+        np.argmin,
+        np.nanargmax,
+        np.nanargmin,
+        np.argsort,
+        np.argpartition,
+        np.lexsort,
+        np.argwhere,
+        np.nonzero,
+        np.count_nonzero,
+        np.searchsorted,
+    ),
     *(np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.shares_memory, np.may_share_memory),
     *(np.zeros_like, np.ones_like, np.empty_like, np.array_repr, np.array_str, np.array2string),
 }
@@ -168,5 +233,6 @@ NONDIFFERENTIABLE |= {
 # What is not defined everywhere
 DOMAIN_LIMITED |= {
     *(np.log, np.log2, np.log10, np.log1p, np.sqrt, np.reciprocal, np.divide, np.remainder, np.power),
+    *(np.fmod, np.float_power),
     *(np.arcsin, np.arccos, np.arccosh, np.arctanh),
 }

@@ -14,7 +14,7 @@ from tinygrad_jp.kinds import Rule, np
 @composition(np.linalg.norm)
 def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
     """Of vectors of any order; of matrices "fro", "nuc", 1, −1, 2, −2, inf and −inf."""
-    ndim = np.ndim(x)
+    x, ndim = _floats(x), np.ndim(x)
     axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
     if len(axes) > 2 and (axis is not None or ord is not None):
         raise ValueError(f"np.linalg.norm: expected one or two axes, got {len(axes)}; np.linalg.vector_norm takes more")
@@ -27,6 +27,11 @@ def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -
         return np.expand_dims(y, axes) if keepdims else y
     of = f"vectors there are numbers, of matrices {', '.join(map(repr, ['fro', *_OF_MATRICES]))}"
     raise ValueError(f"np.linalg.norm: there is no ord={ord!r} of {len(axes)} axes; of {of}")
+
+
+def _floats(x: Array) -> Array:
+    """A norm of integers is a float, as NumPy's is."""
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
 def _largest(x: Array) -> Array:
@@ -63,7 +68,7 @@ _OF_MATRICES: dict[Any, Rule] = {
 @composition(np.linalg.vector_norm)
 def vector_norm(x: Array, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Array:
     """Of all elements along the axes, as of one vector."""
-    ndim = np.ndim(x)
+    x, ndim = _floats(x), np.ndim(x)
     axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
     return apply(_vector_norm, x, ord=ord, axis=axes, keepdims=keepdims)
 

@@ -94,13 +94,6 @@ def d_take(gy: Array, y: Array, x: Array, indices: Array, axis: int | None = Non
     return scatter_add(gy, (slice(None),) * (axis % x.ndim) + (np.asarray(indices).astype(np.intp),), x.shape)
 
 
-@pullback(np.sort)
-def d_sort(gy: Array, y: Array, x: Array, axis: int | None = -1, kind: Any = None, stable: bool | None = None) -> Array:
-    """Each element carries its gradient back to where it came from."""
-    order = np.argsort(x, axis=axis, kind="stable")
-    return put_back(gy, x, order if axis is None else np.take_along_axis(places(x), order, axis))
-
-
 @pullback(np.pad)
 def d_pad(gy: Array, y: Array, x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Array:
     """Cutting the margin off; where it repeats elements, adding it to them."""

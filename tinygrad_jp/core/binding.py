@@ -57,7 +57,7 @@ def check_settings(func: Any, settings: dict[str, Any], rule: Any) -> None:
     """Refuse a setting of `func` that its rule, its last pullback or its composition, does not know."""
     known = _setting_names(rule)
     for name in settings:
-        if name not in known:
+        if name not in known and "kw" not in known:  # np.piecewise hands them on.
             remedy = f"it supports {', '.join(known)}" if known else "call it without"
             raise TypeError(f"{name_of(func)}: its rule does not support {name}=; {remedy}")
 

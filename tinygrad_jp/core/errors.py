@@ -13,6 +13,8 @@ from tinygrad_jp.core.settings import DIFFERENTIATING, ENABLE_BACKPROP
 
 def name_of(func: Any) -> str:
     """What a user calls `func`: `np.sum`, `relu`."""
+    if isinstance(getattr(func, "__self__", None), np.ufunc):  # np.add.reduce
+        return f"{name_of(func.__self__)}.{func.__name__}"
     if isinstance(func, np.ufunc):  # It does not say where it is from.
         return f"{'np' if getattr(np, func.__name__, None) is func else 'scipy.special'}.{func.__name__}"
     module = str(getattr(func, "__module__", None) or "numpy")

@@ -9,8 +9,9 @@ import numpy as np
 from tinygrad_jp.core.arrays import astype
 from tinygrad_jp.core.binding import bind, check_settings
 from tinygrad_jp.core.errors import check_nothing_lost, missing_rule_error, name_of, shape_error, warn_user
-from tinygrad_jp.core.table import COMPOSITIONS, NONDIFFERENTIABLE, PULLBACKS
-from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, method
+from tinygrad_jp.core.table import COMPOSITIONS, LATE, NONDIFFERENTIABLE, PULLBACKS
+from tinygrad_jp.hints import array_error
+from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, method, reflected
 
 NUMBERS = (float, int, np.ndarray, np.generic)
 CONSTANTS = (*NUMBERS, list, tuple)
@@ -70,6 +71,16 @@ def _comparison(op: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return lambda self, other: op(self._array, plain(other))
 
 
+def _conversion(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The method that turns a Variable into a plain number, in which a graph would be lost."""
+
+    def converted(self: "Operators") -> Any:
+        check_nothing_lost(self, f"{kind.__name__}(v)")
+        return kind(self._array)
+
+    return converted
+
+
 class Operators(ArrayMethods):
     """The operators of a Variable.
 
@@ -95,15 +106,8 @@ class Operators(ArrayMethods):
     __le__, __gt__, __ge__ = map(_comparison, (operator.le, operator.gt, operator.ge))
     __hash__ = object.__hash__
 
-    def __floordiv__(self, other: ArrayLike) -> Any:
-        """A plain array: its derivative is 0."""
-        return self._array // plain(other)
-
-    def __rfloordiv__(self, other: ArrayLike) -> Any:
-        return plain(other) // self._array
-
-    def __divmod__(self, other: ArrayLike) -> tuple[Any, Self]:
-        return self // other, self % other
+    __floordiv__, __divmod__ = map(method, (np.floor_divide, np.divmod))
+    __rfloordiv__, __rdivmod__ = map(reflected, (np.floor_divide, np.divmod))
 
     def astype(self, dtype: DTypeLike) -> Self:
         return self.call(astype, self, dtype=dtype)
@@ -127,19 +131,7 @@ class Operators(ArrayMethods):
     def __contains__(self, value: ArrayLike) -> bool:
         return bool(np.any(self._array == plain(value)))
 
-    # Conversion to Python's numbers and to arrays, in which a graph would be lost
-
-    def __float__(self) -> float:
-        check_nothing_lost(self, "float(v)")
-        return float(self._array)
-
-    def __int__(self) -> int:
-        check_nothing_lost(self, "int(v)")
-        return int(self._array)
-
-    def __complex__(self) -> complex:
-        check_nothing_lost(self, "complex(v)")
-        return complex(self._array)
+    __float__, __int__, __complex__ = map(_conversion, (float, int, complex))
 
     def __index__(self) -> int:
         return operator.index(self._array)
@@ -152,18 +144,22 @@ class Operators(ArrayMethods):
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        if method != "__call__":
-            raise TypeError(f"{name_of(ufunc)}.{method} has no rule; use np.sum, np.max or the like")
+        func = ufunc if method == "__call__" else getattr(ufunc, method)  # np.add.reduce, for example.
         if "out" in kwargs:
             if not all(x.is_constant for x in args if isinstance(x, Operators)):
                 raise TypeError(f"{name_of(ufunc)}: out= and a += v on an array a lose the graph; write a = a + v")
             warn_user(f"{name_of(ufunc)}: write v.data where v is a gradient: w.data -= lr * w.grad.data", UserWarning)
-            return ufunc(*plain(args), **kwargs)
-        if ufunc in PULLBACKS:
-            return self.call(ufunc, *args, **kwargs)
+            return func(*plain(args), **kwargs)
+        if func in PULLBACKS:
+            return self.call(func, *args, **kwargs)
+        if func in COMPOSITIONS:
+            check_settings(func, kwargs, COMPOSITIONS[func])
+            return COMPOSITIONS[func](*args, **kwargs)
         if ufunc in NONDIFFERENTIABLE:
-            return ufunc(*plain(args), **plain(kwargs))
-        raise missing_rule_error(ufunc)
+            return func(*plain(args), **plain(kwargs))
+        if any(enter(func) for enter in LATE):
+            return self.__array_ufunc__(ufunc, method, *args, **kwargs)
+        raise missing_rule_error(func)
 
     def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if func in COMPOSITIONS:
@@ -182,7 +178,4 @@ class Operators(ArrayMethods):
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
             if self.is_constant:
                 return np.array(self._array, dtype, copy=copy)
-            raise TypeError(
-                "a Variable does not turn into an array silently, its graph would be lost; "
-                "use .data, or np.stack of a list"
-            )
+            raise array_error()

@@ -19,6 +19,7 @@ PHRASES: Phrases = {
     "value": (" = {}", " = {}"),
     "summed": (", summed over the broadcast axes: {}", "、ブロードキャストした軸について合計すると {}"),
     "its own rule": ("{} has a derivative of its own", "{} に定義された微分の規則を使います"),
+    "slope": ("The gradient times the slope of {}", "勾配に {} の傾きを掛けます"),
     "held": ("Note: another gradient is already stored in {}; backward() adds to it, so call cleargrad() first", "注意: {} にはすでに別の勾配が入っていて、backward() はそれに足し込みます。先に cleargrad() を呼んでください"),
     "paths": ("The gradient reaches {} along {} path(s):", "{} の勾配は {} 本の経路を通って届きます:"),
     "many paths": ("The gradient reaches {} along more than {} paths; the first ones are:", "{} の勾配は {} 本より多くの経路を通って届きます。最初のものを示します:"),
@@ -89,6 +90,20 @@ RULES: dict[Any, tuple[str, str]] = {
     np.tril: ("The elements that were kept get the gradient, the others zero", "残した要素へ勾配を渡し、ほかは 0 です"),
     np.linalg.det: ("The slope of the determinant is y·(x⁻¹)ᵀ", "行列式の傾きは y·(x⁻¹)ᵀ です"),
     np.remainder: ("A remainder passes the gradient on to the dividend, and −⌊a/b⌋ times the gradient to the divisor", "余りは、割られる側へ勾配をそのまま、割る側へ −⌊a/b⌋ 倍して渡します"),
+    np.fmod: ("A remainder passes the gradient on to the dividend, and minus the whole quotient times the gradient to the divisor", "余りは、割られる側へ勾配をそのまま、割る側へは商の整数部分に負号を付けて掛け、渡します"),
+    np.deg2rad: ("A change of units: the gradient times π/180", "単位を変えるだけです。勾配に π/180 を掛けます"),
+    np.rad2deg: ("A change of units: the gradient times 180/π", "単位を変えるだけです。勾配に 180/π を掛けます"),
+    np.nan_to_num: ("Finite numbers pass the gradient on; what was replaced gets none", "有限の値は勾配をそのまま渡し、置き換えられたところは 0 です"),
+    np.unwrap: ("Only whole periods were added: the gradient passes unchanged", "周期の整数倍を足しただけなので、勾配をそのまま渡します"),
+    np.i0: ("The slope of I₀ is I₁", "I₀ の傾きは I₁ です"),
+    np.logaddexp2: ("Each gets the gradient times its share of 2ᵃ + 2ᵇ", "2ᵃ + 2ᵇ に占める割合だけ、それぞれへ勾配を渡します"),
+    np.nancumsum: ("An element adds to every sum from its own place on; NaN gets nothing", "ある要素は、その位置から先のすべての和に入っています。NaN のところは 0 です"),
+    np.nancumprod: ("What stands before an element, times a recurrence over what follows; NaN gets nothing", "前にあるものの積に、後ろから進む漸化式の値を掛けたものです。NaN のところは 0 です"),
+    np.ldexp: ("The gradient times the same power of two", "勾配に同じ 2 のべきを掛けます"),
+    np.heaviside: ("Only where a is 0 is the value b: there b gets the gradient", "a が 0 のところだけ値は b です。そこでは勾配を b へ渡します"),
+    np.copysign: ("The gradient keeps or changes its sign as the number did", "数の符号が変わったところでは、勾配の符号も変わります"),
+    np.fmax: ("The larger gets the gradient, and a number rather than NaN", "大きいほうへ勾配を渡します。片方が NaN なら、もう片方へ渡します"),
+    np.fmin: ("The smaller gets the gradient, and a number rather than NaN", "小さいほうへ勾配を渡します。片方が NaN なら、もう片方へ渡します"),
     np.vdot: ("An inner product gives each vector the gradient times the other vector", "内積は、勾配にもう一方のベクトルを掛けて渡します"),
     np.outer: ("An outer product gives each vector the gradient, multiplied by the other vector and summed", "外積（直積）は、勾配にもう一方のベクトルを掛け、合計して渡します"),
     np.tensordot: ("A sum of products gives each factor the gradient, contracted with the other factor", "積の和は、勾配をもう一方と縮約して渡します"),
@@ -101,6 +116,8 @@ RULES |= {np.fabs: RULES[np.absolute], np.roll: RULES[np.flip], np.triu: RULES[n
 RULES |= dict.fromkeys((np.expand_dims, np.squeeze, np.ravel), RULES[np.reshape])
 RULES |= dict.fromkeys((np.repeat, np.tile), RULES[np.broadcast_to])
 RULES |= dict.fromkeys((np.dot, np.inner), RULES[np.tensordot])
+RULES |= dict.fromkeys((np.conjugate, np.real, np.real_if_close, np.nextafter), RULES[np.positive])
+RULES |= {np.radians: RULES[np.deg2rad], np.degrees: RULES[np.rad2deg], np.float_power: RULES[np.power]}
 RULES |= {np.take: RULES[np.take_along_axis], np.vecdot: RULES[np.vdot]}
 RULES |= {getattr(np, name): RULES[np.matmul] for name in ("matvec", "vecmat") if hasattr(np, name)}  # Since NumPy 2.2
 # The same for functions of the library, by name: their rooms are not for this one to import.
@@ -116,6 +133,7 @@ NAMED: Phrases = {
     "normal": ("The slope of Φ(x), the factor of x in gelu", "GELU が x に掛ける Φ(x) の傾きです"),
     "astype": ("Only the dtype changed: the gradient is cast back", "dtype を変えただけなので、勾配を元の dtype に戻します"),
     "output": ("One of several outputs: the gradient goes to its place among them", "いくつかある出力の1つです。勾配をその場所へ渡します"),
+    "i0_derivative": ("The slope of a derivative of I₀ is the one after it", "I₀ の導関数の傾きは、その次の導関数です"),
     "logabsdet": ("The slope of log |det x| is (x⁻¹)ᵀ", "log |det x| の傾きは (x⁻¹)ᵀ です"),
     "conv2d": ("A convolution: x gets the transposed convolution of gy, W the correlation of x and gy, b the sum of gy", "畳み込み: x へは gy の転置畳み込み、W へは x と gy の相関、b へは gy の和を渡します"),
     "deconv2d": ("A transposed convolution: x gets the convolution of the gradient", "転置畳み込み: x へは勾配の畳み込みを渡します"),
@@ -130,6 +148,28 @@ JAPANESE: dict[str, str] = {
     **dict.fromkeys(("max", "amax"), "最大の要素だけが値を決めます。いくつかあるときは等しく分けます"),
     **dict.fromkeys(("min", "amin"), "最小の要素だけが値を決めます。いくつかあるときは等しく分けます"),
     "cumsum": "ある要素は、その位置から先のすべての和に入っています",
+    "nansum": "どの要素も和を同じだけ動かします。勾配を NaN 以外のすべての要素に配ります",
+    "nanmean": "NaN でない n 個の要素は、それぞれ平均を 1/n だけ動かします",
+    "nanmax": "最大の要素だけが値を決めます。いくつかあるときは等しく分けます",
+    "nanmin": "最小の要素だけが値を決めます。いくつかあるときは等しく分けます",
+    "nanvar": "NaN を除いた平均からの偏差の2倍を、自由度で割ったものです",
+    "nanstd": "NaN を除いた分散の場合の半分を、標準偏差で割ったものです",
+    "cumprod": "前にあるものの積に、後ろから進む漸化式の値を掛けたものです。割り算がないので、0 があってもかまいません",
+    "recurrence": "同じ漸化式を後ろから進めます",
+    "partition": "それぞれの要素の勾配を、並べ替える前の位置へ戻します",
+    "running_max": "その時点までの最大を決めた要素へ勾配を渡します。いくつかあるときは最後のものへ渡します",
+    "running_min": "その時点までの最小を決めた要素へ勾配を渡します。いくつかあるときは最後のものへ渡します",
+    **dict.fromkeys(
+        ("quantile", "percentile", "nanquantile", "nanpercentile"),
+        "順に並べたときに隣り合う2つの要素が勾配を分け合い、近いほうが多く受け取ります。q へは2つの差に要素の数を掛けて渡します",
+    ),
+    **dict.fromkeys(("median", "nanmedian"), "中央の要素へ勾配を渡します。2つあるときは半分ずつ分けます"),
+    "rank": "順位は、q が動くと要素の数だけ速く動きます",
+    "interp": "x へは、いまいる線分の傾きを掛けて渡します。線分の両端は勾配を分け合い、近いほうが多く受け取ります",
+    "fraction": "整数部分を除いた残りは、数と同じだけ動きます",
+    "mantissa": "2 のべきで割っただけなので、勾配も同じ数で割ります",
+    "sinc": "(cos πx − y)/x です。0 の近くでは桁落ちするので、べき級数を使います",
+    "log_sum": "和に占める割合 eˣ⁻ʸ です。和が無限大のところでは 0 です",
     "var": "平均からの偏差の2倍を、自由度で割ったものです。平均を通る分は打ち消し合います",
     "std": "分散の場合の半分を、標準偏差で割ったものです。値がすべて等しいところでは 0 です",
     "vector_norm": "符号を付けた (|x| / y)^(ord − 1) です。ord が 2 なら単位ベクトルです。要素がすべて 0 のところでは 0 です",
@@ -170,4 +210,6 @@ def rule_in_words(func: Callable[..., Any], lang: str) -> str:
         return ""
     name = plain_name(func)
     sentence = RULES.get(func) or NAMED.get(name) or ("", JAPANESE.get(name, ""))
+    if sentence == ("", "") and isinstance(func, np.ufunc):  # SciPy's have formulas, and no docstrings.
+        return say(lang, "slope", name)
     return sentence[LANGUAGES.index(lang)]
