@@ -83,7 +83,7 @@ def matrix_power(a: Array, n: int) -> Array:
     one = np.linalg.matrix_power(a.data, 0 * n)  # It refuses what is not square, and a power that is not whole.
     if n == 0:
         return np.where(np.True_, one, a)  # A constant, with a's graph.
-    a, n, y = np.linalg.inv(a) if n < 0 else np.copy(a), abs(n), None
+    a, n, y = np.linalg.inv(a) if n < 0 else np.reshape(a, a.shape), abs(n), None
     while n:
         if n % 2:
             y = a if y is None else y @ a
