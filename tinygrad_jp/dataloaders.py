@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_jp.datasets.dataset import Dataset, Example, is_table, stack
 from tinygrad_jp.datasets.parts import as_dataset
+from tinygrad_jp.devices import require_gpu, sent
 from tinygrad_jp.hints import hinting
 from tinygrad_jp.randomness import Orders, Rng, orders
 
@@ -82,6 +83,7 @@ class DataLoader:
         if not len(self):
             few = f"{len(self.dataset)} and drop_last=True"
             raise ValueError(f"{name}: expected at least {batch_size} examples, got {few}; lower batch_size")
+        self.gpu = False
         if gpu:
             self.to_gpu()
         self.reset()
@@ -113,7 +115,6 @@ class DataLoader:
 
     data_size = property(lambda self: len(self.dataset), doc="How many examples there are.")
     max_iter = property(__len__, doc="How many batches there are.")
-    gpu = False
     _running: Iterator[Example] | None = None
 
     def reset(self) -> None:
@@ -138,18 +139,23 @@ class DataLoader:
         return next(self)
 
     def to_cpu(self) -> None:
-        """Does nothing: batches are NumPy arrays."""
+        """From now on give batches of NumPy arrays."""
+        self.gpu = False
 
     def to_gpu(self) -> None:
-        """Raises RuntimeError: there is no GPU."""
-        raise RuntimeError("to_gpu: batches are NumPy arrays here; ask tinygrad_jp.cuda.gpu_enable first")
+        """From now on copy each batch to the GPU, which must be there."""
+        require_gpu()
+        self.gpu = True
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if key != "_running"}
 
     def _batch(self, indices: NDArray[np.intp]) -> Example:
         data = self.dataset
-        return data.batch(indices) if isinstance(data, Dataset) else stack([data[j] for j in indices.tolist()])
+        batch: Any = data.batch(indices) if isinstance(data, Dataset) else stack([data[j] for j in indices.tolist()])
+        if self.gpu:
+            batch = tuple(None if a is None else sent(a) for a in batch)
+        return batch
 
 
 class SeqDataLoader(DataLoader):

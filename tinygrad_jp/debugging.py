@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_jp.core import Function, Observer, Variable
 from tinygrad_jp.core.errors import warn_user
 from tinygrad_jp.core.settings import OBSERVER
+from tinygrad_jp.devices import fetched, on_device
 from tinygrad_jp.formatting import printable
 
 __all__ = ["debug"]
@@ -140,13 +141,14 @@ def _is_seen_by(inspector: _Inspector, thing: Any) -> bool:
 
 def _sums(f: Function) -> list[int]:
     """A checksum of each input."""
-    return [zlib.crc32(a.tobytes()) if isinstance(a, np.ndarray) else 0 for a in f.args]
+    return [zlib.crc32(a.tobytes()) if isinstance(a, np.ndarray) or on_device(a) else 0 for a in f.args]
 
 
 def _check_finite(y: Any, f: Function, verb: str) -> None:
     """Refuse a NaN or an infinity in `y`, which `f` made."""
     if y.dtype.kind != "f" or np.isfinite(y).all():
         return
+    y = fetched(y)
     bad = np.ravel(y)[~np.isfinite(np.ravel(y))]
     inputs = ", ".join(_range(f, i) for i, a in enumerate(f.args) if hasattr(a, "dtype") or isinstance(a, float | int))
     where = f.note.where if hasattr(f, "note") else ""
@@ -157,7 +159,7 @@ def _check_finite(y: Any, f: Function, verb: str) -> None:
 
 def _range(f: Function, i: int) -> str:
     """`x (3, 4) from -1 to 2`: what argument `i` is called, and what it holds."""
-    a = np.asarray(f.args[i])
+    a = np.asarray(fetched(f.args[i]))
     x = f.xs[i]
     name = printable(str(x.name)) if x is not None and x.name else "an input"
     if not a.size:

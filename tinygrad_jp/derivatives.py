@@ -22,6 +22,7 @@ from tinygrad_jp.core import (
 )
 from tinygrad_jp.core.errors import GraphLostWarning, warn_user
 from tinygrad_jp.core.settings import DIFFERENTIATING
+from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import np
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -219,9 +220,9 @@ class _Call:
         if len(self.xs) != 1:
             raise TypeError(f"{self.name}: expected one array as the argument, got {len(self.xs)} of them nested")
         y, (x,) = self.y, self.xs
-        units = numpy.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+        units = beside(numpy.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape), y)
         gxs = [self.pull(unit) for unit in units]
-        return np.reshape(np.stack(gxs) if gxs else numpy.zeros((0, *x.shape), x.dtype), (*y.shape, *x.shape))
+        return np.reshape(np.stack(gxs) if gxs else np.zeros_like(x.data, shape=(0, *x.shape)), (*y.shape, *x.shape))
 
     def pull(self, gy: Any) -> Any:
         """The gradients of Σ gy·y, nested as the arguments are, each an array of its own."""
@@ -261,4 +262,6 @@ def _checked_vector(name: str, v: Any, x: Any) -> Any:
     """`v`, where it has the shape of `x`."""
     if np.shape(v) != x.shape:
         raise ValueError(f"{name}: expected a vector of shape {x.shape}, got {np.shape(v)}; reshape it")
-    return v if isinstance(v, Variable) else np.asarray(v, x.dtype)
+    if isinstance(v, Variable):
+        return v
+    return (v if isinstance(v, np.ndarray) else beside(v, x)).astype(x.dtype, copy=False)

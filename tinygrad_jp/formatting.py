@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_jp.core.arrays import is_released
+from tinygrad_jp.devices import fetched
 from tinygrad_jp.kinds import Array, ArrayLike
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -53,13 +54,14 @@ def number(x: ArrayLike, digits: int = 4) -> str:
     >>> number(3.0), number(np.float32(0.1)), number(-12345.678), number(12345), number(True)
     ('3', '0.1', '-1.235e+04', '12345', 'True')
     """
+    x = fetched(x)
     x = x[()] if isinstance(x, np.ndarray) else x
     return f"{x:.{digits}g}" if isinstance(x, float | np.floating) else str(x)
 
 
 def nested(x: Array) -> Any:
     """An array as nested lists of short numbers; a single number as one."""
-    return [nested(e) for e in x] if np.ndim(x) else number(x)
+    return [nested(e) for e in fetched(x)] if np.ndim(x) else number(x)
 
 
 def listed(x: Array) -> str:
@@ -68,18 +70,19 @@ def listed(x: Array) -> str:
     >>> listed(np.array([[1.0, 2.5], [0.1, 4.0]]))
     '[[1, 2.5], [0.1, 4]]'
     """
-    return f"[{', '.join(map(listed, x))}]" if np.ndim(x) else number(x)
+    return f"[{', '.join(map(listed, fetched(x)))}]" if np.ndim(x) else number(x)
 
 
 def statistics(x: Array, digits: int = 4) -> tuple[str, str]:
     """The mean and the standard deviation of an array, as text."""
+    x = fetched(x)
     with np.errstate(all="ignore"):
         return number(np.mean(x, dtype=float), digits), number(np.std(x, dtype=float), digits)
 
 
 def norm(x: Array) -> float:
     """The Euclidean norm, without overflow."""
-    x = np.abs(np.asarray(x, float))
+    x = np.abs(np.asarray(fetched(x), float))
     largest = x.max(initial=0)
     if not 0 < largest < np.inf:
         return float(largest)
@@ -98,6 +101,7 @@ def summary_of(x: Any) -> str:
         return "–"
     if isinstance(x, tuple):
         return f"({', '.join(map(summary_of, x))})"
+    x = fetched(x)
     if np.size(x) <= 9:
         return listed(x)
     if is_released(x):
@@ -113,6 +117,7 @@ def array_lines(x: Array) -> list[str]:
     >>> array_lines(np.arange(10.0))
     ['4.5 ± 2.87, ‖·‖ 16.9']
     """
+    x = fetched(x)
     if x.size > 9:
         return ["{} ± {}, ‖·‖ {}".format(*statistics(x, 3), number(norm(x), 3))]
     if x.ndim == 0:

@@ -1,8 +1,8 @@
-"""Keeping the memory of freed arrays for the arrays that follow."""
+"""Memory of freed arrays: kept for the arrays that follow, or given up for good."""
 
 import os
 
-import numpy as np
+from tinygrad_jp.kinds import Array, np
 
 
 def keep_freed_memory() -> None:
@@ -19,6 +19,20 @@ def keep_freed_memory() -> None:
     >>> keep_freed_memory()
     """
     np.empty(31 << 20, np.uint8)
+
+
+def released(x: Array) -> Array:
+    """NaN in the shape of x, in no memory: it takes the place of an array whose memory has been used again.
+
+    >>> released(np.ones((2, 2))).sum(), is_released(released(np.ones((2, 2))))
+    (np.float64(nan), True)
+    """
+    return np.broadcast_to(x.dtype.type(np.nan), x.shape)
+
+
+def is_released(x: Array) -> bool:
+    """Whether x is what `released` returned."""
+    return isinstance(x, np.ndarray) and x.size > 1 and not any(x.strides) and bool(np.isnan(x.flat[0]))
 
 
 if os.environ.get("TINYGRAD_JP_KEEP_MEMORY") != "0":

@@ -68,8 +68,9 @@ DEZERO: dict[str, dict[str, str]] = {
 }
 
 
-def _no_gpu() -> None:
-    raise RuntimeError("to_gpu: arrays are NumPy's here, there is no GPU; ask tinygrad_jp.cuda.gpu_enable first")
+def _mover(name: str) -> Callable[[Any], Any]:
+    """A method that moves a Variable's data by the function `name` of the room `cuda`."""
+    return lambda v: lambda: setattr(v, "data", getattr(import_module("tinygrad_jp.cuda"), name)(v))
 
 
 def _generation(v: Any) -> int:
@@ -93,14 +94,12 @@ def _part(name: str) -> Callable[[Any], Any]:
 MEMBERS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "Variable": {
         "matmul": lambda v: lambda W: v @ W,
-        "to_cpu": lambda v: lambda: None,
-        "to_gpu": lambda v: _no_gpu,
+        "to_cpu": _mover("as_numpy"),
+        "to_gpu": _mover("as_cupy"),
         "set_creator": lambda v: lambda f: setattr(v, "creator", f),
         "generation": _generation,
     },
     "Layer": {
-        "to_cpu": lambda layer: lambda: None,
-        "to_gpu": lambda layer: _no_gpu,
         "in_size": lambda layer: layer._in_size(),
         "in_channels": lambda layer: None if layer.W.data is None else layer._in_channels(),
         **{name: _part(name) for name in ("x2h", "h2h", *(f"{a}2{b}" for a in "xh" for b in "fiou"))},

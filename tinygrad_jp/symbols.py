@@ -16,6 +16,7 @@ from typing import Any
 
 from tinygrad_jp.core import Array, Outputs
 from tinygrad_jp.core.arrays import astype
+from tinygrad_jp.devices import fetched
 from tinygrad_jp.formatting import escape, listed, number, summary_of
 from tinygrad_jp.kinds import ArrayMethods, DTypeLike, Index, np
 
@@ -51,6 +52,7 @@ class Symbol(ArrayMethods):
     __slots__ = ("args", "func", "kwargs", "name")
 
     def __init__(self, data: Any, name: str = "", func: Any = None, args: Any = (), kwargs: Any = None) -> None:
+        data = fetched(data)  # Formulas are computed in NumPy's memory.
         self._array = _array_of_arrays(data) if isinstance(data, Outputs) else np.asarray(data)[()]
         self.name, self.func, self.args, self.kwargs = name, func, args, kwargs or {}
 
@@ -129,7 +131,7 @@ def _values(x: Any) -> Any:
         return x.data
     if isinstance(x, (list, tuple)):
         return type(x)([_values(e) for e in x])
-    return {key: _values(e) for key, e in x.items()} if isinstance(x, dict) else x
+    return {key: _values(e) for key, e in x.items()} if isinstance(x, dict) else fetched(x)
 
 
 class _Settings(reprlib.Repr):
@@ -211,6 +213,7 @@ class _Text:
         return f"{self.within(a, left)} {python} {self.after(b, right)}", binds
 
     def constant(self, x: Any) -> tuple[str, int]:
+        x = fetched(x)
         if isinstance(x, np.ndarray) and x.ndim:
             if x.size and x.dtype.kind == "f" and (x == 1).all():
                 return f"ones({x.shape})", _ATOM
@@ -235,7 +238,7 @@ class _Text:
             return self.element(self.within(first, _ATOM), self.write(rest[0])[0])
         defaults = _defaults(x.func)
         given = {key: value for key, value in x.kwargs.items() if value is not defaults.get(key, None)}
-        settings = [f"{key}={_settings.repr(value)}" for key, value in given.items()]
+        settings = [f"{key}={_settings.repr(fetched(value))}" for key, value in given.items()]
         return self.applied(x, [self.write(a)[0] for a in x.args], settings)
 
     def transposed(self, text: str) -> str:
@@ -286,6 +289,7 @@ class _MathML(_Text):
         return base if exponent == "<mn>1</mn>" else f"<msup><mrow>{base}</mrow><mrow>{exponent}</mrow></msup>"
 
     def constant(self, x: Any) -> tuple[str, int]:
+        x = fetched(x)
         if isinstance(x, np.ndarray) and 0 < x.ndim <= 2 and 0 < x.size <= 9:
             rows = "".join(f"<mtr>{''.join(f'<mtd>{_mn(e)}</mtd>' for e in row)}</mtr>" for row in np.atleast_2d(x))
             return f"<mrow><mo>[</mo><mtable>{rows}</mtable><mo>]</mo></mrow>", _ATOM

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core import Variable
+from tinygrad_jp.devices import beside, device_of, fetched
 from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["gradient_check"]
@@ -57,9 +58,10 @@ def gradient_check(
         raise ValueError(f"gradient_check: expected an order of at least 1, got {order}")
     rng, name = generator(rng), getattr(f, "__name__", repr(f))
     f, xs = _split(f, inputs, settings)
+    device = device_of(*inputs)
     for k in range(1, order + 1):
         label = name if k == 1 else f"{name}, derivative of order {k}"
-        w = _check_once(label, f, xs, h, rtol, atol, rng)
+        w = _check_once(label, f, xs, h, rtol, atol, rng, device)
         f, xs = _gradients_of(f), [*xs, w]
     return True
 
@@ -85,19 +87,27 @@ def _split(f: Callable[..., Any], inputs: tuple[Any, ...], settings: dict[str, A
 
 def _floats(x: Any) -> Array:
     """A copy of x: of its dtype, or float64 for integers."""
-    x = np.array(x, getattr(x, "dtype", None))
+    x = np.array(fetched(x), getattr(x, "dtype", None))
     return x.astype(np.float64) if x.dtype.kind in "iu" else x
 
 
 def _is_checked(x: Any) -> bool:
+    x = fetched(x)
     return isinstance(x, np.ndarray | np.generic | list) and np.asarray(x).dtype.kind == "f"
 
 
 def _check_once(
-    name: str, f: Callable[..., Any], xs: list[Array], h: float, rtol: float, atol: float, rng: "np.random.Generator"
+    name: str,
+    f: Callable[..., Any],
+    xs: list[Array],
+    h: float,
+    rtol: float,
+    atol: float,
+    rng: "np.random.Generator",
+    device: Any,
 ) -> Array:
-    """Check one order with a random cotangent, and return that."""
-    y = f(*_leaves(xs))
+    """Check one order with a random cotangent, and return that. f gets Variables on the device."""
+    y = f(*_leaves(xs, device))
     if not isinstance(y, Variable):
         raise AssertionError(f"{name}: expected f to return a Variable, got {type(y).__name__}; keep .data out of f")
     w = np.asarray(rng.standard_normal(y.shape), y.dtype)
@@ -110,7 +120,7 @@ def _check_once(
         with np.errstate(all="ignore"):
             for signed in (step, -step):
                 moved = [x.astype(np.float64) + (signed * v if j == i else 0) for j, x in enumerate(xs)]
-                ends.append(np.sum(w * f(*_leaves(moved)).data))
+                ends.append(np.sum(w * fetched(f(*_leaves(moved, device)).data)))
             return float(ends[0] - ends[1]) / (2 * step)
 
     def slope(i: int, v: Array) -> float:
@@ -122,7 +132,7 @@ def _check_once(
                 break
         return (4 * fine - coarse) / 3
 
-    for i, (x, g) in enumerate(zip(xs, _gradients(name, f, xs, w), strict=True)):
+    for i, (x, g) in enumerate(zip(xs, _gradients(name, f, xs, w, device), strict=True)):
         if g.shape != x.shape or g.dtype != x.dtype:
             raise AssertionError(f"{name}: input {i} is {x.dtype} {x.shape}, but its gradient {g.dtype} {g.shape}")
         # No element of the direction is near 0, so that no element of the gradient goes unseen.
@@ -138,16 +148,17 @@ def _check_once(
     return w
 
 
-def _gradients(name: str, f: Callable[..., Any], xs: list[Array], w: Array) -> list[Array]:
+def _gradients(name: str, f: Callable[..., Any], xs: list[Array], w: Array, device: Any) -> list[Array]:
     """The gradients of Σ w·f with respect to all inputs, from `backward()`."""
-    leaves = _leaves(xs)
+    leaves = _leaves(xs, device)
     y = f(*leaves)
-    y.grad = w
+    y.grad = beside(w, device)
     y.backward()
     for i, (x, leaf) in enumerate(zip(xs, leaves, strict=True)):
-        if not np.array_equal(x, leaf.data, equal_nan=True):
+        if not np.array_equal(x, fetched(leaf.data), equal_nan=True):
             raise AssertionError(f"{name}: input {i} was changed in place; let f and its rule write to copies")
-    return [np.zeros_like(x) if leaf.grad is None else leaf.grad.data for x, leaf in zip(xs, leaves, strict=True)]
+    grads = [None if leaf.grad is None else fetched(leaf.grad.data) for leaf in leaves]
+    return [np.zeros_like(x) if g is None else g for x, g in zip(xs, grads, strict=True)]
 
 
 def _gradients_of(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -158,7 +169,7 @@ def _gradients_of(f: Callable[..., Any]) -> Callable[..., Any]:
         y = f(*xs)
         y.grad = w
         y.backward(create_graph=True)
-        gxs = [np.zeros_like(x) if x.grad is None else x.grad for x in xs]
+        gxs: list[Any] = [np.zeros_like(x.data) if x.grad is None else x.grad for x in xs]
         for x in xs:
             x.cleargrad()
         return np.concatenate([np.reshape(gx, -1) for gx in gxs])
@@ -166,5 +177,5 @@ def _gradients_of(f: Callable[..., Any]) -> Callable[..., Any]:
     return gradients
 
 
-def _leaves(xs: list[Array]) -> list[Variable]:
-    return [Variable(x.copy()) for x in xs]
+def _leaves(xs: list[Array], device: Any) -> list[Variable]:
+    return [Variable(beside(x.copy(), device)) for x in xs]

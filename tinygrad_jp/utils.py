@@ -6,6 +6,7 @@ from typing import Any
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Array, ArrayLike, Axis, Shape, Variable
 from tinygrad_jp.datasets import downloads
+from tinygrad_jp.devices import beside, fetched
 from tinygrad_jp.graph import get_dot_graph, plot_dot_graph
 from tinygrad_jp.kinds import np
 from tinygrad_jp.names import aliases
@@ -87,16 +88,16 @@ def numerical_grad(f: Callable[..., Any], x: ArrayLike, *args: Any, **kwargs: An
     >>> numerical_grad(lambda x: x**2, np.array([3.0])).round(6)
     array([6.])
     """
-    at: Array = np.array(_data(x), np.float64)
+    at: Array = np.array(fetched(_data(x)), np.float64)
     gx = np.zeros_like(at)
     for i in np.ndindex(at.shape):
         ends = []
         for step in (1e-4, -1e-4):
             moved = at.copy()
             moved[i] += step
-            ends.append(np.sum(_data(f(moved, *args, **kwargs))))
+            ends.append(float(np.sum(_data(f(beside(moved, x), *args, **kwargs)))))
         gx[i] = (ends[0] - ends[1]) / 2e-4
-    return gx
+    return beside(gx, x)
 
 
 def array_equal(a: ArrayLike, b: ArrayLike) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import tests.benchmarks
+from tests.benchmarks import gpu
 from tests.benchmarks.curves import draw
 from tests.benchmarks.peers import PEERS, load
 from tests.benchmarks.timing import SETTINGS, medians, memory, threads
@@ -32,6 +33,9 @@ def options():
     parser.add_argument("--quick", action="store_true", help="few rounds, for a first look")
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     parser.add_argument("--curves", metavar="FILE", help="draw how time and memory grow, by hand, here and in torch")
+    parser.add_argument(
+        "--gpu", nargs="*", metavar="PART", choices=gpu.LIMITS, help="what there is to do on a GPU: see gpu.py"
+    )
     parser.add_argument("--list", action="store_true", help="print the works and the peers, and stop")
     return parser.parse_args()
 
@@ -74,6 +78,9 @@ def table(rows, markdown):
 
 def main():
     args = options()
+    if args.gpu is not None:
+        gpu.main(args.gpu)
+        return
     peers = {peer: steps for peer in PEERS if (steps := load(peer))}
     if args.list:
         print(*(f"{name:12}{work.about}" for name, work in WORKS.items()), "", sep="\n")

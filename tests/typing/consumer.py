@@ -131,6 +131,17 @@ def an_operation_of_your_own():
     print(gradient_check(swish, np.linspace(-3, 3, 7), order=2))
 
 
+def on_a_gpu(model: Model):
+    from tinygrad_jp import DataLoader, datasets
+
+    from tinygrad_jp import cuda
+
+    loader = DataLoader(datasets.Digits(), batch_size=32)
+    if cuda.gpu_enable:
+        model.to_gpu()
+        loader.to_gpu()
+
+
 def ufuncs_of_a_variable(x: Variable) -> None:
     """What they return is anything to a checker, so a Variable as well."""
     assert_type(np.tanh(x), Any)

@@ -6,12 +6,13 @@ are Variables, so that a derivative has derivatives of its own. Rules of ufuncs 
 engine sums their gradients back to the shape of the argument.
 """
 
+import functools
 import math
 from typing import Any
 
 from tinygrad_jp.core import PULLBACKS, Array, apply, arrays, as_variable, pullback
-from tinygrad_jp.core.errors import name_of
-from tinygrad_jp.core.table import DOMAIN_LIMITED, NONDIFFERENTIABLE, composition
+from tinygrad_jp.core.errors import call_with_user_warning, name_of
+from tinygrad_jp.core.table import CALLS, NONDIFFERENTIABLE, composition
 from tinygrad_jp.kinds import DTypeLike, np
 
 
@@ -230,9 +231,10 @@ NONDIFFERENTIABLE |= {
     *(np.zeros_like, np.ones_like, np.empty_like, np.array_repr, np.array_str, np.array2string),
 }
 
-# What is not defined everywhere
-DOMAIN_LIMITED |= {
+# What is not defined everywhere, and warns
+DOMAIN_LIMITED = {
     *(np.log, np.log2, np.log10, np.log1p, np.sqrt, np.reciprocal, np.divide, np.remainder, np.power),
     *(np.fmod, np.float_power),
     *(np.arcsin, np.arccos, np.arccosh, np.arctanh),
 }
+CALLS |= {ufunc: functools.partial(call_with_user_warning, ufunc) for ufunc in DOMAIN_LIMITED}

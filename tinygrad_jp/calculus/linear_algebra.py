@@ -9,7 +9,8 @@ import numpy
 
 from tinygrad_jp.core import PULLBACKS, Array, Variable, apply, as_variable, primitive, pullback
 from tinygrad_jp.core.arrays import normalize_axes, sum_to
-from tinygrad_jp.core.table import Variadic, composition
+from tinygrad_jp.core.table import CALLS, Variadic, composition
+from tinygrad_jp.devices import DEVICES, apart, beside, on_device
 from tinygrad_jp.kinds import DTypeLike, np
 
 
@@ -132,6 +133,8 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
 
 
 def _einsum(*xs: Any, inputs: Sequence[str], output: str, optimize: Any = False) -> Any:
+    if DEVICES and (error := apart("np.einsum", xs)):  # CuPy would send what is NumPy's, at every call.
+        raise error
     return np.einsum(f"{','.join(inputs)}->{output}", *xs, optimize=optimize)
 
 
@@ -147,11 +150,11 @@ def d_einsum(i: int, gy: Any, y: Any, *xs: Any, inputs: Sequence[str], output: s
         if letter in wanted:  # It walked along a diagonal: lay its gradient there again.
             other = next(a for a in ascii_letters if a not in known and a not in wanted and a not in inputs[i])
             letters.append(letter + other)
-            operands.append(numpy.eye(n, dtype=gy.dtype))
+            operands.append(beside(numpy.eye(n, dtype=gy.dtype), gy))
             letter = other
         elif letter not in known:  # It was summed over by itself: spread its gradient out.
             letters.append(letter)
-            operands.append(numpy.ones(n, gy.dtype))
+            operands.append(beside(numpy.ones(n, gy.dtype), gy))
         wanted += letter
     g = np.einsum(f"{','.join(letters)}->{wanted}", *operands, optimize=True)
     if g.shape == xs[i].shape:
@@ -216,11 +219,22 @@ def d_inv(gy: Array, y: Array, x: Array) -> Array:
     return -_T(y) @ gy @ _T(y)
 
 
+def _solve(a: Array, b: Array) -> Array:
+    """`np.linalg.solve`, which in CuPy does not broadcast stacks of matrices."""
+    if on_device(a) and b.ndim > 1 and a.shape[:-2] != b.shape[:-2]:
+        stack = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a, b = np.broadcast_to(a, (*stack, *a.shape[-2:])), np.broadcast_to(b, (*stack, *b.shape[-2:]))
+    return np.linalg.solve(a, b)
+
+
+CALLS[np.linalg.solve] = _solve
+
+
 def _solve_transposed(a: Array, gy: Array, b: Array) -> Array:
     """a⁻ᵀ·gy, where b, and so gy, is one vector or a stack of matrices."""
     if b.ndim == 1:
-        return np.linalg.solve(_T(a), np.expand_dims(gy, -1)).squeeze(-1)
-    return np.linalg.solve(_T(a), gy)
+        return _solve(_T(a), np.expand_dims(gy, -1)).squeeze(-1)
+    return _solve(_T(a), gy)
 
 
 def d_solve_a(gy: Array, y: Array, a: Array, b: Array) -> Array:
@@ -275,23 +289,29 @@ def d_cofactors(gy: Array, y: Array, x: Array) -> Array:
     # In the basis of the singular vectors: gᵢᵢ moves sₖ, and gᵢⱼ moves the element ji, by the products without two.
     u, s, vt, sign = _singular(x)
     g = _T(u) @ gy @ _T(vt)
-    n = s.shape[-1]
-    without_two = np.stack([_products_without_one(np.where(np.arange(n) == i, 1, s)) for i in range(n)], axis=-1)
-    without_two = without_two * (1 - np.eye(n, dtype=s.dtype))
+    n, one = s.shape[-1], beside(numpy.eye(s.shape[-1], dtype=s.dtype), s)
+    without_two = np.stack(
+        [_products_without_one(np.where(np.arange(n, like=s) == i, 1, s)) for i in range(n)], axis=-1
+    )
+    without_two = without_two * (1 - one)
     diagonal = (without_two @ np.diagonal(g, 0, -2, -1)[..., None])[..., 0]
-    moved = -without_two * _T(g) + diagonal[..., None] * np.eye(n, dtype=s.dtype)
+    moved = -without_two * _T(g) + diagonal[..., None] * one
     return sign * (u @ moved @ vt)
+
+
+class SlogdetResult(NamedTuple):
+    sign: Array
+    logabsdet: Array
 
 
 @composition(np.linalg.slogdet)
 def slogdet(a: Array) -> Any:
     """The sign, a plain array, and log |det a|."""
-    result = np.linalg.slogdet(as_variable(a).data)
-    return type(result)(result.sign, apply(_logabsdet, a))
+    return SlogdetResult(np.linalg.slogdet(as_variable(a).data)[0], apply(_logabsdet, a))
 
 
 def _logabsdet(x: Array) -> Array:
-    return np.linalg.slogdet(x).logabsdet
+    return np.linalg.slogdet(x)[1]
 
 
 @pullback(_logabsdet)

@@ -8,6 +8,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from tinygrad_jp.calculus.elements import divide_or_zero
 from tinygrad_jp.core import Array, Axis, apply, as_variable, pullback
 from tinygrad_jp.core.table import COMPOSITIONS, composition
+from tinygrad_jp.devices import on_device
 from tinygrad_jp.kinds import Rule, np
 
 
@@ -79,7 +80,19 @@ COMPOSITIONS[np.linalg.matrix_norm] = lambda x, keepdims=False, ord="fro": norm(
 def _vector_norm(x: Array, ord: float, axis: tuple[int, ...], keepdims: bool) -> Array:
     """(Σ |x|^ord)^(1/ord), in float32 for float16, whose squares would overflow."""
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    if on_device(x):
+        return _norm_by_parts(wide, ord, axis, keepdims).astype(x.dtype)
     return np.linalg.vector_norm(wide, ord=ord, axis=axis, keepdims=keepdims).astype(x.dtype)
+
+
+def _norm_by_parts(x: Array, ord: float, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """The same of an array on a device: CuPy has no vector_norm."""
+    size = np.abs(x)
+    if abs(ord) == np.inf:
+        return (size.max if ord > 0 else size.min)(axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return (x != 0).astype(x.dtype).sum(axis=axis, keepdims=keepdims)
+    return (size**ord).sum(axis=axis, keepdims=keepdims) ** (1 / ord)
 
 
 @pullback(_vector_norm)

@@ -11,6 +11,7 @@ from tinygrad_jp.core import PULLBACKS, Array, Variable, apply, as_variable
 from tinygrad_jp.core.arrays import sum_to
 from tinygrad_jp.core.operators import plain, plain_settings
 from tinygrad_jp.core.table import composition
+from tinygrad_jp.devices import beside, fetched
 from tinygrad_jp.kinds import np
 
 # Each argument of `where` and `clip` may broadcast. They are not ufuncs, so their rules sum back themselves.
@@ -59,7 +60,7 @@ def clip(a: Array, a_min: Any = _MISSING, a_max: Any = _MISSING, min: Any = _MIS
 @composition(np.select)
 def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Array = 0) -> Array:
     """One `where` inside the other, the first condition outermost."""
-    conditions = [numpy.asarray(plain(c)) for c in condlist]
+    conditions = [beside(plain(c)) for c in condlist]
     if len(conditions) != len(choicelist) or not conditions:
         raise ValueError(f"np.select: expected a choice for each condition, got {len(choicelist)}, {len(conditions)}")
     if any(c.dtype != bool for c in conditions):
@@ -71,18 +72,18 @@ def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Arra
 
 
 def _common_dtype(xs: Sequence[Array]) -> Any:
-    return numpy.result_type(*(x if type(x) in (int, float, complex) else numpy.asarray(plain(x)) for x in xs))
+    return np.result_type(*(x if type(x) in (int, float, complex) else beside(plain(x)) for x in xs))
 
 
 @composition(np.choose)
 def choose(a: Array, choices: Sequence[Array], mode: str = "raise") -> Array:
     """From a stack of the choices, for each index the element at its place."""
-    index, n = numpy.asarray(plain(a)), len(choices)
+    index, n = numpy.asarray(fetched(plain(a))), len(choices)
     np.choose(index, [numpy.empty(np.shape(c)) for c in choices], mode=mode)  # Raises NumPy's errors.
     index = index % n if mode == "wrap" else numpy.clip(index, 0, n - 1)
     shape = numpy.broadcast_shapes(index.shape, *map(np.shape, choices))
     stacked = np.stack([np.broadcast_to(c, shape) for c in choices], dtype=_common_dtype(choices))
-    return np.take_along_axis(stacked, numpy.broadcast_to(index, shape)[None], axis=0)[0]
+    return np.take_along_axis(stacked, beside(numpy.broadcast_to(index, shape)[None], stacked), axis=0)[0]
 
 
 @composition(np.piecewise)
@@ -91,13 +92,13 @@ def piecewise(*args: Any, x: Array, condlist: Any, funclist: Sequence[Any], **kw
     flat = np.reshape(x, -1)
     if np.isscalar(condlist) or (not isinstance(condlist[0], list | numpy.ndarray) and np.ndim(x)):
         condlist = [condlist]
-    holds = numpy.asarray(plain(condlist), dtype=bool)
+    holds = numpy.asarray([fetched(c) for c in plain(condlist)], dtype=bool)
     if len(holds) == len(funclist) - 1:
         holds = numpy.concatenate([holds, ~holds.any(axis=0, keepdims=True)])
     if len(holds) != len(funclist):
         n = len(holds)
         raise ValueError(f"np.piecewise: expected {n} or {n + 1} functions for {n} conditions, got {len(funclist)}")
-    y = numpy.zeros(flat.shape, flat.dtype)
+    y = beside(numpy.zeros(flat.shape, flat.dtype), flat)
     for i, func in enumerate(funclist):
         here = numpy.broadcast_to(holds[i], np.shape(x)).reshape(-1)
         if here.any():

@@ -11,6 +11,7 @@ from tinygrad_jp.core.arrays import keepdims_shape, normalize_axes, reduced_size
 from tinygrad_jp.core.errors import name_of
 from tinygrad_jp.core.operators import plain_settings
 from tinygrad_jp.core.table import COMPOSITIONS, composition
+from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import DTypeLike, Rule, np
 
 
@@ -209,7 +210,7 @@ def recurrence(a: Array, b: Array) -> Array:
     >>> recurrence(np.array([9.0, 2.0, 3.0]), np.array([1.0, 1.0, 1.0]))
     array([ 1.,  3., 10.])
     """
-    y = np.array(b)
+    y = b.copy()
     for i in range(1, len(y)):
         y[i] += a[i] * y[i - 1]
     return y
@@ -260,7 +261,7 @@ def _cumulative(func: Any, x: Array, axis: int | None, dtype: DTypeLike | None, 
     y = func(x, axis=along, dtype=dtype)
     if not include_initial:
         return y
-    first = np.full(keepdims_shape(y.shape, along), func is np.cumprod, y.dtype)
+    first = beside(np.full(keepdims_shape(y.shape, along), func is np.cumprod, y.dtype), y)
     return np.concatenate([first, y], axis=along)
 
 
@@ -282,7 +283,7 @@ def prod(
     if dtype is not None or a.dtype.kind != "f":
         dtype = np.prod(np.empty(0, a.dtype), dtype=dtype).dtype  # Small integers become larger ones.
         a = a if a.dtype == dtype else a.astype(dtype)
-    x = np.reshape(np.moveaxis(a, axes, range(len(axes))), (reduced_size(shape, axis), *rest))
+    x = np.reshape(np.moveaxis(a, axes, tuple(range(len(axes)))), (reduced_size(shape, axis), *rest))
     while len(x) > 1:
         half = len(x) // 2
         pairs = x[:half] * x[half : 2 * half]
@@ -301,7 +302,7 @@ def average(
     shape = np.shape(a)
     if weights is None:
         y = np.mean(a, axis=axis, keepdims=keepdims)
-        total = np.asarray(np.size(a) / np.size(y), np.result_type(a))
+        total = beside(np.asarray(np.size(a) / np.size(y), np.result_type(a)), y)
     else:
         if np.shape(weights) != shape:
             weights = _weights_along(axis, weights, shape)

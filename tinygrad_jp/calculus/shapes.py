@@ -8,7 +8,8 @@ import numpy
 
 from tinygrad_jp.core import PULLBACKS, Array, Outputs, Shape, apply, output, primitive, pullback
 from tinygrad_jp.core.arrays import sum_to
-from tinygrad_jp.core.table import Joint, composition
+from tinygrad_jp.core.table import CALLS, Joint, composition
+from tinygrad_jp.devices import beside, on_device
 from tinygrad_jp.kinds import DTypeLike, Index, np
 
 
@@ -21,15 +22,24 @@ def scatter_add(x: Array, index: Index, shape: Shape) -> Array:
     """
     if x.dtype == np.float16:  # Added up in float32: in float16, 2048 + 1 is 2048.
         return scatter_add(x.astype(np.float32), index, shape).astype(x.dtype)
-    y = np.zeros(shape, x.dtype)
+    y = np.zeros(shape, x.dtype, like=x if on_device(x) else None)
     parts = index if isinstance(index, tuple) else (index,)
     if all(i is None or i is Ellipsis or isinstance(i, int | np.integer | slice) for i in parts):
         y[index] = x  # Slices never meet an element twice.
+    elif on_device(y):
+        _add_on_device(y, index, x)
     elif isinstance(index, np.ndarray) and index.dtype.kind in "iu" and y.ndim > 1:
         _add_rows(y, index.ravel().astype(np.intp) % max(len(y), 1), x.reshape(index.size, *shape[1:]))
     else:
         np.add.at(y, index, x)
     return y
+
+
+def _add_on_device(y: Array, index: Any, x: Array) -> None:
+    """Add x to y[index]. CuPy's `np.add.at` takes one array as index: if need be, the places that the index means."""
+    if not on_device(index):
+        y, index, x = y.ravel(), np.arange(y.size, like=y).reshape(y.shape)[index].ravel(), x.ravel()
+    np.add.at(y, index, x)
 
 
 def _add_rows(y: Array, index: Array, x: Array) -> None:
@@ -65,7 +75,7 @@ def d_output(gy: Array, y: Array, ys: Array, i: int, n: int) -> Outputs:
 def places(x: Array) -> Array:
     """The flat index of every element of x, in x's layout in memory."""
     index = np.zeros_like(x, dtype=np.intp)
-    index[...] = np.arange(x.size).reshape(x.shape)
+    index[...] = np.arange(x.size, like=index).reshape(x.shape)
     return index
 
 
@@ -90,8 +100,22 @@ PULLBACKS |= {
 def d_take(gy: Array, y: Array, x: Array, indices: Array, axis: int | None = None, mode: str = "raise") -> Array:
     """Each element is put back to where it was taken from."""
     if axis is None or mode != "raise" or not x.ndim or not x.size:
-        return put_back(gy, x, np.take(places(x), indices, axis, mode=mode))
-    return scatter_add(gy, (slice(None),) * (axis % x.ndim) + (np.asarray(indices).astype(np.intp),), x.shape)
+        return put_back(gy, x, _take(places(x), indices, axis, mode))
+    return scatter_add(gy, (slice(None),) * (axis % x.ndim) + (beside(indices, x).astype(np.intp),), x.shape)
+
+
+def _take(x: Array, indices: Array, axis: int | None, mode: str) -> Array:
+    """`np.take`, which knows no mode in CuPy."""
+    if not on_device(x):
+        return np.take(x, indices, axis, mode=mode)
+    n = x.size if axis is None else x.shape[axis]
+    places = beside(indices, x)
+    return np.take(x, {"raise": places, "wrap": places % n}.get(mode, np.clip(places, 0, n - 1)), axis)
+
+
+def _sort(x: Array, axis: int | None = -1, **settings: Any) -> Array:
+    """`np.sort`, which is always stable in CuPy, and knows no kinds."""
+    return np.sort(x, axis) if on_device(x) else np.sort(x, axis, **settings)
 
 
 @pullback(np.pad)
@@ -146,10 +170,17 @@ PULLBACKS |= {
     np.swapaxes: lambda gy, y, x, axis1, axis2: np.swapaxes(gy, axis1, axis2),
     np.broadcast_to: lambda gy, y, x, shape: sum_to(gy, x.shape),
     np.flip: lambda gy, y, x, axis=None: np.flip(gy, axis),
-    np.roll: lambda gy, y, x, shift, axis=None: np.roll(gy, -np.asarray(shift), axis),
+    np.roll: lambda gy, y, x, shift, axis=None: np.roll(gy, numpy.negative(shift).tolist(), axis),
     # Of a vector, NumPy takes a matrix whose rows are all that vector.
     np.tril: lambda gy, y, x, k=0: sum_to(np.tril(gy, k), x.shape),
     np.triu: lambda gy, y, x, k=0: sum_to(np.triu(gy, k), x.shape),
+}
+
+CALLS |= {
+    np.take: lambda x, indices, axis=None, mode="raise": _take(x, indices, axis, mode),
+    np.reshape: lambda x, shape, **settings: np.reshape(x, shape, **settings),
+    np.take_along_axis: lambda x, indices, axis=-1: np.take_along_axis(x, indices, axis),
+    np.sort: _sort,
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -193,7 +224,7 @@ def d_concatenate(
     gy: Array, y: Array, *xs: Array, axis: int | None = 0, dtype: DTypeLike | None = None, casting: Any = "same_kind"
 ) -> list[Array]:
     """Splitting at the seams."""
-    seams = numpy.cumsum([np.size(x) if axis is None else x.shape[axis] for x in xs])[:-1]
+    seams = numpy.cumsum([np.size(x) if axis is None else x.shape[axis] for x in xs])[:-1].tolist()
     parts = np.split(gy, seams, axis=0 if axis is None else axis)
     return [np.reshape(part, np.shape(x)) for part, x in zip(parts, xs, strict=True)] if axis is None else parts
 

@@ -5,7 +5,10 @@ from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from tinygrad_jp.devices import on_device
 from tinygrad_jp.kinds import Array, ArrayMethods, Axis, DTypeLike, Shape, np
+from tinygrad_jp.memory import is_released as is_released
+from tinygrad_jp.memory import released as released
 
 
 def as_data(data: Any, whose: str = "Variable") -> Any:
@@ -15,7 +18,7 @@ def as_data(data: Any, whose: str = "Variable") -> Any:
     if isinstance(data, np.ndarray) and hasattr(data, "mask"):
         raise TypeError(f"{whose}: expected an array, got a masked array; fill it first, with a.filled(0)")
     try:
-        array = np.asarray(data)
+        array = data if type(data) is np.ndarray or on_device(data) else np.asarray(data)
     except ValueError as error:
         raise TypeError(f"{whose}: the data do not form an array: {error}") from None
     if array.dtype.kind not in "fiub":
@@ -25,7 +28,7 @@ def as_data(data: Any, whose: str = "Variable") -> Any:
         )
     if not array.dtype.isnative:  # Data from another machine: results are in this one's order of bytes.
         array = array.astype(array.dtype.newbyteorder("="))
-    return array if array.ndim else array[()]
+    return array if array.ndim or on_device(array) else array[()]
 
 
 def sum_to(x: Array, shape: Shape) -> Array:
@@ -78,20 +81,6 @@ def reduced_size(shape: Shape, axis: Axis) -> int:
     8
     """
     return math.prod(shape[i] for i in normalize_axes(axis, len(shape)))
-
-
-def released(x: Array) -> Array:
-    """NaN in the shape of x, in no memory: it takes the place of an array whose memory has been used again.
-
-    >>> released(np.ones((2, 2))).sum(), is_released(released(np.ones((2, 2))))
-    (np.float64(nan), True)
-    """
-    return np.broadcast_to(x.dtype.type(np.nan), x.shape)
-
-
-def is_released(x: Array) -> bool:
-    """Whether x is what `released` returned."""
-    return x.size > 1 and not any(x.strides) and bool(np.isnan(x.flat[0]))
 
 
 def astype(x: Array, dtype: DTypeLike) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_jp.core.arrays import sum_to
 from tinygrad_jp.core.table import CUSTOM_RULE, PULLBACKS, Joint
+from tinygrad_jp.devices import DEVICES, array_class, on_device
 from tinygrad_jp.kinds import Array, ArrayMethods
 
 
@@ -89,7 +90,8 @@ def propagate(
     The rules run on arrays, or on Variables under `create_graph`. Their text is the same.
     """
     # Names of this function are found faster than those of the module, and this is the innermost loop of all.
-    gradient_so_far, take, rules, ndarray = grads.get, grads.get if retain else grads.pop, PULLBACKS.get, np.ndarray
+    gradient_so_far, take, rules = grads.get, grads.get if retain else grads.pop, PULLBACKS.get
+    ndarray = array_class(order[0].y) if order and DEVICES else np.ndarray
     for f in order:
         gy = take(f, None)
         if gy is None:
@@ -136,7 +138,7 @@ def conform(g: Array, data: Any, f: Any) -> Array | None:
         raise TypeError(f"{f.name}: no gradient passes through a masked array; fill it first, with a.filled(0)")
     if g is None or data.dtype.kind not in "fiu":
         return None
-    if not isinstance(g, (np.ndarray, np.generic, ArrayMethods)):
+    if not isinstance(g, (np.ndarray, np.generic, ArrayMethods)) and not on_device(g):
         raise TypeError(f"{f.name}: expected its rule to return an array, got {type(g).__name__}")
     if isinstance(f.func, np.ufunc) and g.shape != data.shape:
         g = sum_to(g, data.shape)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core.settings import DIFFERENTIATING, ENABLE_BACKPROP
+from tinygrad_jp.devices import apart
 
 
 def name_of(func: Any) -> str:
@@ -34,11 +35,11 @@ def missing_rule_error(func: Any) -> TypeError:
     )
 
 
-def shape_error(func: Any, args: Sequence[Any], error: ValueError) -> ValueError:
-    """NumPy's `error`, with the function, the shapes that do not fit and what would; the library's own as it is."""
+def call_error(func: Any, args: Sequence[Any], error: Exception) -> Exception:
+    """NumPy's `error`, with the function, the shapes or places that do not fit and what would; others as they are."""
     if type(error) is not ValueError:
-        return error
-    shapes = " and ".join(str(np.shape(a)) for a in args if isinstance(a, np.ndarray | np.generic | float | int))
+        return apart(name_of(func), args) or error
+    shapes = " and ".join(str(np.shape(a)) for a in args if hasattr(a, "shape") or isinstance(a, float | int))
     if func in (np.matmul, np.dot):
         fit = "the last axis of the first must be as long as the last but one of the second; transpose or reshape one"
     elif isinstance(func, np.ufunc) and "broadcast" in str(error):
@@ -65,7 +66,7 @@ def check_nothing_lost(v: Any, how: str) -> None:
     warn_user(f"{message}; where no gradient is meant, write v.item()", GraphLostWarning)
 
 
-def call_with_user_warning(ufunc: np.ufunc, args: Sequence[Any]) -> Any:
+def call_with_user_warning(ufunc: np.ufunc, *args: Any) -> Any:
     """`ufunc(*args)`, where NumPy's warning, of the logarithm of −1 for example, points at the user's line."""
     modes = np.geterr()
     if "warn" not in modes.values() or "call" in modes.values():

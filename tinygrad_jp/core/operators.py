@@ -8,8 +8,9 @@ import numpy as np
 
 from tinygrad_jp.core.arrays import astype
 from tinygrad_jp.core.binding import bind, check_settings
-from tinygrad_jp.core.errors import check_nothing_lost, missing_rule_error, name_of, shape_error, warn_user
+from tinygrad_jp.core.errors import call_error, check_nothing_lost, missing_rule_error, name_of, warn_user
 from tinygrad_jp.core.table import COMPOSITIONS, LATE, NONDIFFERENTIABLE, PULLBACKS
+from tinygrad_jp.devices import fetched, on_device
 from tinygrad_jp.hints import array_error
 from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, method, reflected
 
@@ -17,6 +18,10 @@ NUMBERS = (float, int, np.ndarray, np.generic)
 CONSTANTS = (*NUMBERS, list, tuple)
 """What may stand beside a Variable in an operation, and has no gradient."""
 NO_SETTINGS: dict[str, Any] = {}
+
+
+def _is_constant(x: Any) -> bool:
+    return isinstance(x, CONSTANTS) or on_device(x)
 
 
 def plain(x: Any) -> Any:
@@ -53,15 +58,15 @@ def _infix(ufunc: np.ufunc, op: Callable[[Any, Any], Any]) -> tuple[Callable[...
         elif isinstance(other, NUMBERS):
             b = other
         else:
-            return self.call(ufunc, self, other) if isinstance(other, list | tuple) else NotImplemented
+            return self.call(ufunc, self, other) if _is_constant(other) else NotImplemented
         try:
             y = op(a, b)
-        except ValueError as error:
-            raise shape_error(ufunc, (a, b), error) from None
+        except (ValueError, TypeError) as error:
+            raise call_error(ufunc, (a, b), error) from None
         return self.record(ufunc, None, NO_SETTINGS, (self, None if b is other else other), y, a, b)
 
     def right(self: "Operators", other: Any) -> Any:
-        return self.call(ufunc, other, self) if isinstance(other, CONSTANTS) else NotImplemented
+        return self.call(ufunc, other, self) if _is_constant(other) else NotImplemented
 
     return left, right
 
@@ -134,7 +139,7 @@ class Operators(ArrayMethods):
     __float__, __int__, __complex__ = map(_conversion, (float, int, complex))
 
     def __index__(self) -> int:
-        return operator.index(self._array)
+        return operator.index(fetched(self._array))
 
     def __bool__(self) -> bool:
         if self.size != 1:

@@ -55,8 +55,8 @@ COMPOSITIONS: dict[Any, Callable[..., Any]] = {}
 """NumPy functions that are written as a composition of others."""
 NONDIFFERENTIABLE: set[Any] = set()
 """NumPy functions without a derivative, or with a derivative of zero: on Variables they return plain arrays."""
-DOMAIN_LIMITED: set[Any] = set()
-"""Ufuncs that are not defined for every number. Their warnings point at the user's line."""
+CALLS: dict[Any, Rule] = {}
+"""How to call a function, if not simply so: its warning points at the user's line, or CuPy lacks a keyword of it."""
 OUTPUT_UNUSED: set[Any] = set()
 """Functions whose rules do not use the output `y`, so that its memory may be used again."""
 LATE: set[Callable[[Any], bool]] = set()

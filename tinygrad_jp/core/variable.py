@@ -15,10 +15,11 @@ import numpy as np
 from tinygrad_jp.core.arrays import Outputs, as_data, output, released
 from tinygrad_jp.core.backward import gradient_dtype, key_of, run_backward, toposort
 from tinygrad_jp.core.binding import check_settings
-from tinygrad_jp.core.errors import call_with_user_warning, missing_rule_error, name_of, plain_name, shape_error
+from tinygrad_jp.core.errors import call_error, missing_rule_error, name_of, plain_name
 from tinygrad_jp.core.operators import CONSTANTS, NO_SETTINGS, Operators, plain
 from tinygrad_jp.core.settings import ENABLE_BACKPROP, OBSERVER
-from tinygrad_jp.core.table import CUSTOM_RULE, DOMAIN_LIMITED, OUTPUT_UNUSED, PULLBACKS
+from tinygrad_jp.core.table import CALLS, CUSTOM_RULE, OUTPUT_UNUSED, PULLBACKS
+from tinygrad_jp.devices import apart, beside, on_device
 from tinygrad_jp.kinds import Array, ArrayLike, ArrayMethods, Rule
 
 next_sequence = itertools.count().__next__
@@ -58,9 +59,10 @@ class Variable(Operators):
     @property
     def data(self) -> Any:
         """The array that this Variable holds."""
-        if not isinstance(self._array, np.ndarray) and self._array is not None:
-            self._array = np.asarray(self._array)
-        return self._array
+        array = self._array
+        if not isinstance(array, np.ndarray) and array is not None and not on_device(array):
+            self._array = array = np.asarray(array)
+        return array
 
     @data.setter
     def data(self, data: ArrayLike | None) -> None:
@@ -77,6 +79,8 @@ class Variable(Operators):
             grad = as_variable(grad)
             if grad.shape != self.shape:
                 raise ValueError(f"grad: expected the shape {self.shape} of the data, got {grad.shape}")
+            if error := apart("grad", (self, grad)):
+                raise error
             if grad.dtype != gradient_dtype(self):
                 grad = grad.astype(gradient_dtype(self))
         self._grad = grad
@@ -126,9 +130,8 @@ class Variable(Operators):
             )
         if grad is not None and self.creator is not None:
             return grad if create_graph else grad._array
-        return (
-            np.ones_like(data, gradient_dtype(data)) if isinstance(data, np.ndarray) else gradient_dtype(data).type(1)
-        )
+        dtype = gradient_dtype(data)
+        return dtype.type(1) if isinstance(data, np.generic) else np.ones_like(data, dtype)
 
     def _accumulate_grad(self, g: Array | None, taken: set[int]) -> None:
         """Add g to `grad`, in memory that is its own. `taken`: the arrays that other gradients hold."""
@@ -179,13 +182,10 @@ class Variable(Operators):
         if not _recording():
             return _variable(y, None, _DETACHED)
         f = _new(Function)  # Written out, since its constructor and that of Variable would take a third of the time.
-        f.func = func
-        f._args = args
+        f.func, f._args = func, args
         if args is None:
-            f.a = a
-            f.b = b
-        f.kwargs = settings
-        f.xs = xs
+            f.a, f.b = a, b
+        f.kwargs, f.xs = settings, xs
         f.y = y
         f.layer = None
         f.sequence = next_sequence()
@@ -426,12 +426,12 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
                 xs.append(x)
                 linked = True
         else:
-            data.append(np.asarray(x) if isinstance(x, list | tuple) and i < len(pullbacks) else x)
+            data.append(beside(x, *args) if isinstance(x, list | tuple) and i < len(pullbacks) else x)
             xs.append(None)
     try:
-        y = call_with_user_warning(func, data) if func in DOMAIN_LIMITED else func(*data, **settings)
-    except ValueError as error:
-        raise shape_error(func, data, error) from None
+        y = CALLS[func](*data, **settings) if func in CALLS else func(*data, **settings)
+    except (ValueError, TypeError) as error:
+        raise call_error(func, data, error) from None
     return Variable.record(func, tuple(data), settings, tuple(xs), y) if linked else _variable(y, None, _DETACHED)
 
 
@@ -442,7 +442,7 @@ def apply_inplace(func: Any, x: Variable) -> Variable:
     alone. The memory of x is released: from now on x reads NaN, and takes no memory.
     """
     data, f = x._array, x.creator
-    if data.nbytes < 1 << 20 or f is None or f.func not in OUTPUT_UNUSED or f.y is not data:
+    if data.nbytes < 1 << 20 or f is None or f.func not in OUTPUT_UNUSED or f.y is not data or on_device(data):
         return apply(func, x)
     if not _recording() or _observer() is not None:
         return apply(func, x)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core import Array, Parameter, Variable, toposort, using_config
+from tinygrad_jp.devices import beside as placed
+from tinygrad_jp.devices import fetched, on_device
 from tinygrad_jp.files.writing import Pathlike, write_whole
 from tinygrad_jp.film.page import page
 from tinygrad_jp.film.shots import Activations, Plan, Shot, developed, taken
@@ -129,14 +131,14 @@ class Film:
             return None
         with using_config("train", False), using_config("enable_backprop", False):
             try:
-                y = self.model(self._field["grid"])
+                y = self.model(placed(self._field["grid"], *self.model.params()))
             except Exception:  # A model that is not a function of these points alone has no field.
                 self._field = False
                 return None
         if not isinstance(y, Variable) or y.ndim != 2 or len(y) != FIELD * FIELD:
             self._field = False
             return None
-        return y.data.astype(np.float32)
+        return fetched(y.data).astype(np.float32)
 
     # The page
 
@@ -172,7 +174,7 @@ class Film:
 
 def _plane(order: list[Any]) -> Any:
     """The plane that the inputs of a graph lie in, if they are rows of two numbers, else False."""
-    arrays = [np.asarray(a) for a in _given(order)]
+    arrays = [np.asarray(fetched(a)) for a in _given(order)]
     x = next((a for a in arrays if a.ndim == 2 and a.shape[1] == 2 and a.dtype.kind == "f" and len(a) > 2), None)
     if x is None or not np.isfinite(x).all():
         return False
@@ -195,5 +197,6 @@ def _given(order: list[Any]) -> Iterator[Any]:
     """The arrays that a graph was given and that are not learned, the first ones first."""
     for f in reversed(order):
         for a, x in zip(f.args, f.xs, strict=True):
-            if isinstance(a, np.ndarray) and (x is None or (x.creator is None and not isinstance(x, Parameter))):
+            own = x is None or (x.creator is None and not isinstance(x, Parameter))
+            if own and (isinstance(a, np.ndarray) or on_device(a)):
                 yield a

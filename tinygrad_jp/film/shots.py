@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_jp.core import Array
+from tinygrad_jp.devices import fetched, on_device
 
 BINS, SAMPLE = 32, 8192  # Bins of a histogram, and from how many numbers of a large array it is taken.
 CELLS, FRAME = 1024, 24_000  # The cells of the picture of one array, and of all in a frame, at most.
@@ -110,7 +111,7 @@ def norm(x: Array) -> float:
 def shot(view: View, x: Array) -> Shot:
     """The array x, as the view shows it."""
     with np.errstate(all="ignore"):
-        x = np.asarray(x)
+        x = np.asarray(fetched(x))
         whole = bool(np.isfinite(x).all())
         clean = x if whole else np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
         scale = float(np.max(np.abs(clean))) if clean.size else 0.0
@@ -129,7 +130,7 @@ def shot(view: View, x: Array) -> Shot:
 
 def taken(view: View, x: Array) -> Shot | Array:
     """A shot of a large array; of a small one a copy, which is `developed` when it is asked for: a step waits less."""
-    return shot(view, x) if x.size > KEPT else np.array(x)
+    return shot(view, x) if x.size > KEPT else np.array(fetched(x))
 
 
 def developed(plan: Plan, shots: dict[str, Any]) -> dict[str, Shot]:
@@ -189,7 +190,7 @@ class Activations:
                 yield Found("attention", str(heads), f.y, f.name)
             for path in self._layers(f):
                 result = _followed(f, self.users)
-                if isinstance(result[0], np.ndarray) and result[0].ndim > 1:
+                if (isinstance(result[0], np.ndarray) or on_device(result[0])) and result[0].ndim > 1:
                     calls[path].append(result)
         for path, found in calls.items():
             y, note = found[0]

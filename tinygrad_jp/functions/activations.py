@@ -192,7 +192,7 @@ def d_softmax(gy: Array, y: Array, x: Array, axis: int = -1) -> Array:
 @primitive
 def softmax_gradient(gy: Array, y: Array, axis: int = -1) -> Array:
     """y·(gy − Σ gy·y) along `axis`, for y = softmax(x)."""
-    gx = gy - np.expand_dims(np.vecdot(gy, y, axis=axis), axis)
+    gx = gy - stable.inner(gy, y, axis)
     gx *= y
     return gx
 

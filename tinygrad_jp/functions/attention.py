@@ -7,6 +7,7 @@ import numpy
 from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Outputs, Shape, Variable, apply, as_variable, output, pullback
 from tinygrad_jp.core.arrays import sum_to
 from tinygrad_jp.core.table import Joint
+from tinygrad_jp.devices import apart, beside
 from tinygrad_jp.functions import stable
 from tinygrad_jp.functions.activations import softmax_gradient
 from tinygrad_jp.functions.precision import upcast
@@ -52,12 +53,18 @@ def attention_weights(q: ArrayLike, k: ArrayLike, mask: ArrayLike | None = None)
     if mask is None:
         return apply(_attention_weights, q, k)
     shape = (*numpy.broadcast_shapes(q.shape[:-2], k.shape[:-2]), q.shape[-2], k.shape[-2])
-    return apply(_attention_weights, q, k, mask=checked_mask("attention_weights", mask, shape))
+    return apply(_attention_weights, q, k, mask=checked_mask("attention_weights", mask, shape, q))
 
 
-def checked_mask(name: str, mask: ArrayLike, shape: Shape) -> Array:
-    """`mask` as an array of booleans that broadcasts to `shape`; an error in the name of `name` otherwise."""
-    seen: Array = np.asarray(mask.data if isinstance(mask, Variable) else mask)
+def checked_mask(name: str, mask: ArrayLike, shape: Shape, x: ArrayLike) -> Array:
+    """`mask` as an array of booleans that broadcasts to `shape`; an error in the name of `name` otherwise.
+
+    A list becomes an array where x is.
+    """
+    seen: Array = mask.data if isinstance(mask, Variable) else mask
+    seen = seen if isinstance(seen, np.ndarray) else beside(seen, x)
+    if error := apart(name, (x, seen)):
+        raise error
     if seen.dtype != bool:
         raise TypeError(f"{name}: expected a mask of booleans, got {seen.dtype}; use mask.astype(bool)")
     if seen.ndim > len(shape) or any(m not in (1, n) for m, n in zip(seen.shape[::-1], shape[::-1], strict=False)):
@@ -116,7 +123,7 @@ def _split_heads(x: Array, n_heads: int, parts: int) -> Outputs:
 @pullback(_split_heads)
 def d_split_heads(gy: Outputs, y: Outputs, x: Array, n_heads: int, parts: int) -> Array:
     """Putting the parts, and the heads of each, beside one another again."""
-    gys = [np.zeros(y[0].shape, x.dtype) if g is None else g for g in gy]
+    gys = [np.zeros_like(x, shape=y[0].shape) if g is None else g for g in gy]
     return np.stack([np.swapaxes(g, 1, 2) for g in gys], axis=2).reshape(x.shape)
 
 

@@ -4,6 +4,7 @@ import math
 
 from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Axis, Shape, Variable, apply, arrays, as_variable
 from tinygrad_jp.core.table import OUTPUT_UNUSED
+from tinygrad_jp.devices import DEVICES, apart, beside, fetched, on_device
 from tinygrad_jp.functions.precision import DOUBLE, SINGLE, upcast
 from tinygrad_jp.functions.stable import sum_rows
 from tinygrad_jp.kinds import DTypeLike, Index, np
@@ -210,7 +211,7 @@ def embed_id(x: ArrayLike, W: ArrayLike) -> Variable:
     W = as_variable(W)
     if not W.ndim:
         raise ValueError("embed_id: expected W of shape (V, D), got a single number")
-    ids = as_integers("embed_id", x)
+    ids = as_integers("embed_id", x, W)
     check_range("embed_id", ids, W.shape[0])
     return W[ids]
 
@@ -234,14 +235,17 @@ def one_hot_rows(t: Array, n: int, dtype: DTypeLike = np.float32) -> Array:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    y = np.zeros((t.size, n), dtype)
-    y[np.arange(t.size), t.ravel()] = 1
+    y = np.zeros((t.size, n), dtype, like=t)
+    y[np.arange(t.size, like=t), t.ravel()] = 1
     return y.reshape(*t.shape, n)
 
 
-def as_integers(name: str, t: ArrayLike) -> Array:
-    """The labels or indices `t` as an array of integers; an error in the name of the function `name` otherwise."""
-    integers: Array = np.asarray(t.data if isinstance(t, Variable) else t)
+def as_integers(name: str, t: ArrayLike, x: ArrayLike | None = None) -> Array:
+    """The labels or indices `t` as an array of integers, where x is. Otherwise an error in the name of `name`."""
+    given = t.data if isinstance(t, Variable) else t
+    integers: Array = np.asarray(given) if isinstance(given, np.ndarray) else beside(given, x)
+    if DEVICES and (error := apart(name, (x, integers))):
+        raise error
     if not integers.size and integers.dtype.kind == "f":  # NumPy takes an empty list for floats.
         return integers.astype(int)
     if integers.dtype.kind not in "iu":
@@ -251,8 +255,13 @@ def as_integers(name: str, t: ArrayLike) -> Array:
 
 def check_range(name: str, t: Array, n: int) -> None:
     """Refuse integers that are not from 0 to n − 1."""
-    if t.size and not 0 <= t.min() <= t.max() < n:
-        raise ValueError(f"{name}: expected integers from 0 to {n - 1}, got {t.min()} to {t.max()}")
+    if not t.size:
+        return
+    low, high = t.min(), t.max()
+    if on_device(t):  # Fetched at once: each time, the host waits for the device.
+        low, high = fetched(np.stack([low, high]))
+    if not 0 <= low <= high < n:
+        raise ValueError(f"{name}: expected integers from 0 to {n - 1}, got {low} to {high}")
 
 
 @upcast("x", "W")

@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Shape, Variable, apply, primitive
 from tinygrad_jp.core.table import OUTPUT_UNUSED
+from tinygrad_jp.devices import device_of, on_device
 from tinygrad_jp.functions.precision import upcast
 from tinygrad_jp.functions.windows import Pair, Window, check_channels, pair, window_on
 from tinygrad_jp.functions.windows import Size as Size
@@ -71,7 +72,7 @@ def col2im(
 def _im2col(x: Array, window: Window) -> Array:
     """(…, N, C, KH, KW, OH, OW) from (…, N, C, H, W); in memory (…, OH, C, KH, KW, OW, N)."""
     (*lead, N, C, H, W), (OH, OW) = x.shape, window.outsize(x.shape[-2:])
-    col = np.moveaxis(np.zeros((*lead, OH, C, *window.kernel, OW, N), x.dtype), (-1, -6), (-6, -2))
+    col = np.moveaxis(np.zeros((*lead, OH, C, *window.kernel, OW, N), x.dtype, like=x), (-1, -6), (-6, -2))
     for k, _, i in window.overlaps((H, W)):
         col[k] = x[i]
     return col
@@ -80,7 +81,7 @@ def _im2col(x: Array, window: Window) -> Array:
 def _col2im(col: Array, size: Pair, window: Window) -> Array:
     """(…, N, C, H, W) from (…, N, C, KH, KW, OH, OW); in memory (…, C, H, W, N)."""
     *lead, N, C, _, _, _, _ = col.shape
-    x = np.moveaxis(np.zeros((*lead, C, *size, N), col.dtype), -1, -4)
+    x = np.moveaxis(np.zeros((*lead, C, *size, N), col.dtype, like=col), -1, -4)
     for k, _, i in window.overlaps(size):
         x[i] += col[k]
     return x
@@ -174,8 +175,10 @@ def deconv2d(
 def _conv2d(x: Array, W: Array, b: Array, window: Window, groups: int) -> Array:
     """The derivative with respect to gy: for each row of y, one product of matrices."""
     OC, C, KH, KW = W.shape
-    y = np.empty((OC, *window.outsize(x.shape[2:]), len(x)), np.result_type(x, W, W if b is None else b))
-    y = y.transpose(3, 0, 1, 2)
+    if on_device(x):
+        return _conv2d_on_device(x, W, b, window, groups)
+    dtype = np.result_type(x, W, W if b is None else b)
+    y = np.empty((OC, *window.outsize(x.shape[2:]), len(x)), dtype, like=x).transpose(3, 0, 1, 2)
     weights = W.reshape(groups, 1, OC // groups, C, KH, KW).swapaxes(3, 4)
     weights = weights.reshape(groups, 1, OC // groups, KH * C * KW)
     np.matmul(weights, _stacks(x, window, groups), out=_rows(y, groups))
@@ -187,9 +190,11 @@ def _conv2d(x: Array, W: Array, b: Array, window: Window, groups: int) -> Array:
 def _deconv2d(gy: Array, W: Array, size: Pair, window: Window, groups: int) -> Array:
     """The derivative with respect to x: for each row of x, one product with the rows of gy that it went into."""
     (N, OC, OH, OW), (_, C, KH, KW), (H, Wd) = gy.shape, W.shape, size
+    if on_device(gy):
+        return _deconv2d_on_device(gy, W, size, window, groups)
     stride, pad, dilation = window.stride[0], window.pad[0], window.dilation[0]
     above = dilation * (KH - 1)
-    rows = np.zeros((groups, above + H + 2 * pad, OC // groups, OW * N), gy.dtype)
+    rows = np.zeros((groups, above + H + 2 * pad, OC // groups, OW * N), gy.dtype, like=gy)
     rows[:, above : above + OH * stride : stride] = _rows(gy, groups)  # Rows of zeros between them, where stride > 1.
     weights = W.reshape(groups, OC // groups, C, KH, KW)[..., ::-1, :].transpose(0, 2, 4, 3, 1)
     col = weights.reshape(groups, 1, C * KW, KH * OC // groups) @ _stacked(rows[:, pad:], KH, H, 1, dilation)
@@ -200,11 +205,45 @@ def _deconv2d(gy: Array, W: Array, size: Pair, window: Window, groups: int) -> A
 def _correlate(x: Array, gy: Array, window: Window, groups: int) -> Array:
     """The derivative with respect to W: a sum over the rows of y."""
     OC, C, (KH, KW) = gy.shape[1], x.shape[1] // groups, window.kernel
+    if on_device(x):
+        gW = _flat(gy, groups) @ _flat_columns(x, window, groups).swapaxes(1, 2)
+        return gW.reshape(OC, C, KH, KW)
     stacks, rows = _stacks(x, window, groups), _rows(gy, groups).swapaxes(2, 3)
     gW = np.zeros((groups, KH * C * KW, OC // groups), np.result_type(x, gy))
     for i in range(gy.shape[2]):
         gW += stacks[:, i] @ rows[:, i]
     return gW.reshape(groups, KH, C, KW, OC // groups).transpose(0, 4, 2, 1, 3).reshape(OC, C, KH, KW)
+
+
+# The same on a device, where one large product of matrices is faster than many small ones.
+
+
+def _conv2d_on_device(x: Array, W: Array, b: Array, window: Window, groups: int) -> Array:
+    y = W.reshape(groups, W.shape[0] // groups, -1) @ _flat_columns(x, window, groups)
+    y = y.reshape(W.shape[0], *window.outsize(x.shape[2:]), len(x)).transpose(3, 0, 1, 2)
+    return y if b is None else y + b[:, None, None]
+
+
+def _deconv2d_on_device(gy: Array, W: Array, size: Pair, window: Window, groups: int) -> Array:
+    (N, OC, OH, OW), (_, C, KH, KW) = gy.shape, W.shape
+    col = W.reshape(groups, OC // groups, C * KH * KW).swapaxes(1, 2) @ _flat(gy, groups)
+    return _col2im(np.moveaxis(col.reshape(groups * C, KH, KW, OH, OW, N), -1, 0), size, window)
+
+
+def _flat(x: Array, groups: int) -> Array:
+    """Images as matrices, (groups, C/groups, H·W·N)."""
+    N, C, H, W = x.shape
+    return _in_memory_order(x).reshape(groups, C // groups, H * W * N)
+
+
+def _flat_columns(x: Array, window: Window, groups: int) -> Array:
+    """Columns as matrices, (groups, C/groups·KH·KW, OH·OW·N)."""
+    (N, C, H, W), (KH, KW), (OH, OW) = x.shape, window.kernel, window.outsize(x.shape[2:])
+    col = np.zeros((C, KH, KW, OH, OW, N), x.dtype, like=x)
+    images = np.moveaxis(col, -1, 0)
+    for k, _, i in window.overlaps((H, W)):
+        images[k] = x[i]
+    return col.reshape(groups, C // groups * KH * KW, OH * OW * N)
 
 
 conv, deconv, correlate = primitive(_conv2d), primitive(_deconv2d), primitive(_correlate)
@@ -229,7 +268,7 @@ OUTPUT_UNUSED.add(_conv2d)
 
 def _in_memory_order(x: Array) -> Array:
     """Images as (C, H, W, N), contiguous. No copy if they lie in memory like this already."""
-    return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
+    return np.ascontiguousarray(x.transpose(1, 2, 3, 0), like=x)
 
 
 def _rows(x: Array, groups: int) -> Array:
@@ -330,7 +369,7 @@ def _pooling(x: Array, window: Window) -> Array:
     """The maximum over the elements of the kernel, one after the other, each at all its places at once."""
     N, C, *size = x.shape
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    y = np.full((C, *window.outsize(size), N), lowest, x.dtype).transpose(3, 0, 1, 2)
+    y = np.full_like(x, lowest, shape=(C, *window.outsize(size), N), order="C").transpose(3, 0, 1, 2)
     for _, o, i in window.overlaps(size):
         np.maximum(y[o], x[i], out=y[o])
     return y
@@ -339,7 +378,7 @@ def _pooling(x: Array, window: Window) -> Array:
 def _winners(x: Array, y: Array, window: Window) -> Array:
     """Columns that are True where a pixel is the first to equal the maximum y."""
     N, C, OH, OW = y.shape
-    won = np.zeros((*window.kernel, C, OH, OW, N), bool).transpose(5, 2, 0, 1, 3, 4)
+    won = np.zeros((*window.kernel, C, OH, OW, N), bool, like=device_of(x)).transpose(5, 2, 0, 1, 3, 4)
     free = np.ones_like(y, bool)
     for k, o, i in window.overlaps(x.shape[2:]):
         np.logical_and(x[i] == y[o], free[o], out=won[k])
@@ -350,7 +389,7 @@ def _winners(x: Array, y: Array, window: Window) -> Array:
 def _award(gy: Array, won: Array, size: Pair, window: Window) -> Array:
     """Each gradient goes to the pixel that was the largest."""
     gy = _in_memory_order(gy).transpose(3, 0, 1, 2)
-    x = np.zeros((gy.shape[1], *size, len(gy)), gy.dtype).transpose(3, 0, 1, 2)
+    x = np.zeros((gy.shape[1], *size, len(gy)), gy.dtype, like=gy).transpose(3, 0, 1, 2)
     apart = all(k <= s for k, s in zip(window.kernel, window.stride, strict=True))
     for k, o, i in window.overlaps(size):
         if apart:  # No pixel lies under two places of the kernel, and writing is faster than adding.

@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Variable, apply, as_variable, pullback
+from tinygrad_jp.devices import apart, beside, fetched
 from tinygrad_jp.functions import stable
 from tinygrad_jp.functions.activations import array_softmax
 from tinygrad_jp.functions.basics import as_integers, check_range, one_hot_rows
 from tinygrad_jp.functions.confusion import ConfusionMatrix
 from tinygrad_jp.functions.precision import upcast
-from tinygrad_jp.kinds import DTypeLike, Shape, np
+from tinygrad_jp.kinds import Shape, np
 
 __all__ = [
     "accuracy",
@@ -151,7 +152,7 @@ def softmax_cross_entropy(
     check_range("softmax_cross_entropy", labels, classes)
     if weight is None and not label_smoothing and reduction == "mean":
         return apply(_softmax_cross_entropy, x, labels)
-    w = None if weight is None else _weights("softmax_cross_entropy", weight, (classes,), "class", x.dtype)
+    w = None if weight is None else _weights("softmax_cross_entropy", weight, (classes,), "class", x)
     losses = _softmax_cross_entropies(x, labels, w, label_smoothing)
     if reduction == "none":
         return np.reshape(losses if counted is None else _spread(losses, counted), shape)
@@ -161,7 +162,7 @@ def softmax_cross_entropy(
 def _softmax_cross_entropies(x: Variable, t: Array, weight: Any, smoothing: float) -> Variable:
     """The loss of each row of x (N, C)."""
     log_p = apply(stable.log_softmax, x)
-    losses = -log_p[np.arange(len(t)), t]
+    losses = -log_p[np.arange(len(t), like=t), t]
     if weight is not None:
         losses, log_p = losses * weight[t], log_p * weight
     if smoothing:
@@ -171,12 +172,12 @@ def _softmax_cross_entropies(x: Variable, t: Array, weight: Any, smoothing: floa
 
 def _spread(losses: Variable, counted: Array) -> Variable:
     """The losses at the examples that are counted, and 0 elsewhere."""
-    zero = np.zeros(1, losses.dtype)
+    zero = np.zeros(1, losses.dtype, like=counted)
     return np.concatenate([losses, zero])[np.where(counted, np.cumsum(counted) - 1, -1)]
 
 
 def _softmax_cross_entropy(x: Array, t: Array) -> Array:
-    return -stable.log_softmax(x)[np.arange(len(t)), t].sum() / max(len(t), 1)
+    return -stable.log_softmax(x)[np.arange(len(t), like=t), t].sum() / max(len(t), 1)
 
 
 @pullback(_softmax_cross_entropy)
@@ -201,7 +202,7 @@ def sigmoid_cross_entropy(
     _check_reduction("sigmoid_cross_entropy", reduction)
     x, t = _of_one_shape("sigmoid_cross_entropy", x, t, columns=True)
     x = as_variable(x)
-    truths = _as_floats(t, x.dtype)
+    truths = _as_floats(t, x)
     losses = truths * apply(np.logaddexp, -x, 0.0) + (1 - truths) * apply(np.logaddexp, x, 0.0)
     return _reduced("sigmoid_cross_entropy", losses, weight, reduction)
 
@@ -232,7 +233,7 @@ def binary_cross_entropy(
 @upcast("p", integers=True)
 def _binary_cross_entropy(p: Array, t: ArrayLike, eps: float, weight: ArrayLike | None, reduction: str) -> Variable:
     p = as_variable(p)
-    truths: Array = _as_floats(t, p.dtype)
+    truths: Array = _as_floats(t, p)
     p = p + (np.clip(p.data, eps, 1 - eps) - p.data)
     losses = -truths * np.log(p) - (1 - truths) * np.log1p(-p)
     return _reduced("binary_cross_entropy", losses, weight, reduction)
@@ -292,7 +293,7 @@ def confusion_matrix(
     """
     predicted, labels = _predictions("confusion_matrix", y, t, ignore_label)
     classes = as_variable(y).shape[-1]
-    counts = np.bincount(labels.astype(int) * classes + predicted, minlength=classes**2)
+    counts = np.bincount(fetched(labels.astype(int) * classes + predicted), minlength=classes**2)
     return ConfusionMatrix(counts.reshape(classes, classes), names)
 
 
@@ -342,21 +343,28 @@ def _labels(name: str, x: Variable, t: ArrayLike) -> Array:
     if not x.ndim or shape not in (x.shape[:-1], (*x.shape[:-1], 1)) or 0 in shape:
         remedy = "; t.argmax(axis=1) makes labels of one-hot rows" if shape == x.shape and x.ndim == 2 else ""
         raise ValueError(f"{name}: expected x of shape (N, C) and N > 0 labels (N,), got {x.shape} and {shape}{remedy}")
-    return as_integers(name, t).reshape(x.shape[:-1])
+    return as_integers(name, t, x).reshape(x.shape[:-1])
 
 
-def _as_floats(t: ArrayLike, dtype: DTypeLike) -> Any:
-    """`t`, an array or a Variable, as floats."""
+def _as_floats(t: ArrayLike, x: Variable) -> Any:
+    """`t`, an array, a list or a Variable, as floats: an array in the dtype of x."""
     if isinstance(t, Variable):
-        return t if t.dtype.kind == "f" else t.astype(dtype)
-    return np.asarray(t, dtype)
+        return t if t.dtype.kind == "f" else t.astype(x.dtype)
+    return _array_beside(t, x).astype(x.dtype, copy=False)
 
 
-def _weights(name: str, weight: ArrayLike, shape: tuple[int, ...], each: str, dtype: DTypeLike) -> Any:
+def _array_beside(t: ArrayLike, x: Any) -> Any:
+    """A list or a number as an array where x is. Arrays stay where they are."""
+    return t if isinstance(t, np.ndarray | Variable) else beside(t, x)
+
+
+def _weights(name: str, weight: ArrayLike, shape: tuple[int, ...], each: str, x: Variable) -> Any:
     """`weight` as floats: one for each example or class."""
     if _shape(weight) != shape:
         raise ValueError(f"{name}: expected weights {shape}, one for each {each}, got shape {_shape(weight)}")
-    w = weight.astype(dtype) if isinstance(weight, Variable) else np.asarray(weight, dtype)
+    w = _array_beside(weight, x).astype(x.dtype)
+    if error := apart(name, (x, w)):
+        raise error
     if not (as_variable(w).data >= 0).all():
         raise ValueError(f"{name}: expected weights of at least 0, got {as_variable(w).data.min()}")
     return w
@@ -367,7 +375,7 @@ def _reduced(name: str, losses: Variable, weight: ArrayLike | None, reduction: s
     examples = losses.shape[:axes]
     if weight is None:
         return _total(losses, math.prod(examples), reduction)
-    w = _weights(name, weight, examples, "example", losses.dtype)
+    w = _weights(name, weight, examples, "example", losses)
     losses = losses * np.reshape(w, examples + (1,) * (losses.ndim - len(examples)))
     return _total(losses, np.sum(w), reduction)
 

@@ -9,6 +9,7 @@ from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Axis, Variable, apply,
 from tinygrad_jp.core.arrays import keepdims_shape, normalize_axes, reduced_size
 from tinygrad_jp.core.settings import TRAIN
 from tinygrad_jp.core.table import Joint
+from tinygrad_jp.devices import apart, beside, device_of, on_device
 from tinygrad_jp.functions.precision import upcast
 from tinygrad_jp.functions.stable import sum_rows
 from tinygrad_jp.kinds import DTypeLike, np
@@ -49,6 +50,8 @@ def batch_norm(
         raise ValueError(f"batch_norm: expected x of shape (N, C, ...) and four of (C,), got {x.shape} and {shapes}")
     channel = (1, -1) + (1,) * (x.ndim - 2)
     statistics: list[Array] = [p.data if isinstance(p, Variable) else p for p in (mean, var)]
+    if error := apart("batch_norm", (x, *statistics)):
+        raise error
     if TRAIN.get():
         y, *moments = _standardized(x, (0, *range(2, x.ndim)), eps)
         _update(statistics, moments, 1 - decay, x.size // max(x.shape[1], 1))
@@ -60,7 +63,7 @@ def batch_norm(
 
 def _update(statistics: list[Array], moments: list[Array], step: float, n: int) -> None:
     """Move the running mean and variance towards those of a batch with n elements in each channel."""
-    if not all(isinstance(p, numpy.ndarray) for p in statistics):
+    if not all(isinstance(p, numpy.ndarray) or on_device(p) for p in statistics):
         kinds = " and ".join(type(p).__name__ for p in statistics)
         raise TypeError(f"batch_norm: expected mean and var as arrays, which are updated in place, got {kinds}")
     if n:
@@ -111,6 +114,8 @@ def _last_standardized(x: Array, eps: float) -> tuple[Array, Array]:
 
 def _last_mean(x: Array) -> Array:
     """The mean over the last axis, kept with length 1, as a product with 1/D: BLAS sums faster than NumPy."""
+    if type(x) is not np.ndarray and device_of(x) is not None:
+        return x.mean(axis=-1, keepdims=True)
     return (x @ _weights(x.shape[-1], x.dtype))[..., None]
 
 
@@ -174,7 +179,7 @@ def _centered(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
     all are equal.
     """
     if not x.size:
-        return x.copy(), *np.zeros((2, *keepdims_shape(x.shape, axis)), x.dtype)
+        return x.copy(), *np.zeros((2, *keepdims_shape(x.shape, axis)), x.dtype, like=x)
     axes = normalize_axes(axis, x.ndim)
     first = x[tuple(slice(0, 1) if i in axes else slice(None) for i in range(x.ndim))]
     z = x - first
@@ -213,4 +218,4 @@ def dropout(x: ArrayLike, dropout_ratio: float = 0.5, *, rng: Rng = None) -> Var
     if not TRAIN.get() or dropout_ratio == 0:
         return x
     mask = generator(rng).random(x.shape, dtype=np.float32) >= dropout_ratio
-    return x * (mask * x.dtype.type(1 / (1 - dropout_ratio)))
+    return x * (beside(mask, x) * x.dtype.type(1 / (1 - dropout_ratio)))

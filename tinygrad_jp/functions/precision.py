@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec
 
 from tinygrad_jp.core import Variable
+from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import np
 
 P = ParamSpec("P")
@@ -52,20 +53,21 @@ _signature = functools.cache(inspect.signature)  # When it is first needed: fort
 
 def _convert(arguments: dict[str, Any], names: tuple[str, ...], integers: bool) -> Any:
     """Convert the arguments `names` to the dtype that they are computed in; return the dtype of their result."""
-    given = {name: _as_array(arguments[name]) for name in names if arguments.get(name) is not None}
+    found = {name: arguments[name] for name in names if arguments.get(name) is not None}
+    given = {name: _as_array(x, *found.values()) for name, x in found.items()}
     stored = np.result_type(*(x if isinstance(x, int | float) else x.dtype for x in given.values()))
     if integers and stored.kind in "iub":
         stored = DOUBLE
     working = SINGLE if stored == HALF else stored
     for name, x in given.items():
         if isinstance(x, int | float):  # Python's numbers are weak: they take the dtype of the others.
-            x = np.asarray(x, working)
+            x = beside(np.asarray(x, working), *given.values())
         elif x.dtype not in (SINGLE, DOUBLE) and (x.dtype.kind == "f" or (integers and x.dtype.kind in "iub")):
             x = x.astype(working)
         arguments[name] = x
     return stored
 
 
-def _as_array(x: Any) -> Any:
+def _as_array(x: Any, *others: Any) -> Any:
     """`x` itself if it is an array, a Variable or one of Python's numbers, otherwise the array that it describes."""
-    return x if hasattr(x, "dtype") or isinstance(x, int | float) else np.asarray(x)
+    return x if hasattr(x, "dtype") or isinstance(x, int | float) else beside(x, *others)

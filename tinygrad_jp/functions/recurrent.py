@@ -7,12 +7,10 @@ The rules compute what they can for all steps at once, and do little step by ste
 the exception: its many arrays are faster to use one step at a time, while they are in the cache.
 """
 
-import numpy
-
 from tinygrad_jp.core import PULLBACKS, Array, primitive
 from tinygrad_jp.core.table import Joint
 from tinygrad_jp.functions.precision import upcast
-from tinygrad_jp.kinds import np
+from tinygrad_jp.kinds import ArrayMethods, np
 
 
 @upcast("z", "U", "h", integers=True)
@@ -25,7 +23,7 @@ def rnn(z: Array, U: Array, h: Array) -> Array:
     >>> rnn(np.ones((2, 1, 1)), np.ones((1, 1)), np.zeros((1, 1))).ravel()  # tanh 1, and tanh(1 + tanh 1)
     array([0.76159416, 0.94268079])
     """
-    hs = np.empty((len(z), *h.shape), np.result_type(z, U, h))
+    hs = np.empty((len(z), *h.shape), np.result_type(z, U, h), like=z)
     for t in range(len(z)):
         h = np.tanh(z[t] + h @ U, out=hs[t])
     return hs
@@ -56,12 +54,12 @@ def lstm(z: Array, U: Array, h: Array, c: Array) -> Array:
     0.5
     """
     T, (N, H) = len(z), h.shape
-    y = np.empty((T, 7, N, H), np.result_type(z, U, h, c))
+    y = np.empty((T, 7, N, H), np.result_type(z, U, h, c), like=z)
     # In y the gates lie one behind the other: operations on a whole gate are twice as fast as on a few columns.
     y[:, :4] = z.reshape(T, N, 4, H).swapaxes(1, 2)
-    U = np.ascontiguousarray(U.reshape(H, 4, H).swapaxes(0, 1))
+    U = np.ascontiguousarray(U.reshape(H, 4, H).swapaxes(0, 1), like=U)
     # Each gate is k·tanh(k·x) + 1 − k, with k = 1 for u, and k = ½ for the others, which makes it σ(x).
-    k = np.full((4, N, H), 0.5, y.dtype)
+    k = np.full_like(y, 0.5, shape=(4, N, H))
     k[2] = 1
     rest = 1 - k
     for y_t in y:
@@ -85,12 +83,12 @@ def d_lstm(gy: Array, y: Array, z: Array, U: Array, h: Array, c: Array) -> Array
 
     On Variables the gates are computed again, as functions of z, U and h, so that they can be differentiated.
     """
-    known, T = isinstance(y, numpy.ndarray), len(z)
+    known, T = not isinstance(y, ArrayMethods), len(z)
     hs, gh, gc = _before(h, y[:, 6]), h * 0, c * 0
     gates = np.moveaxis(y[:, :5], 1, 0) if known else _lstm_gates(z + hs @ U, y[:, 5])
     # BLAS takes up to twice as long if a factor is transposed. A copy pays once there is enough to multiply.
-    U_T = np.ascontiguousarray(U.T) if known and min(T, len(h)) >= 16 else U.T
-    gz = np.empty(z.shape, y.dtype) if known else [None] * T
+    U_T = np.ascontiguousarray(U.T, like=U) if known and min(T, len(h)) >= 16 else U.T
+    gz = np.empty(z.shape, y.dtype, like=y) if known else [None] * T
     steps = zip(range(T), gy[:, 5], gy[:, 6], *gates, y[:, 6], [c, *y[:, 5]][:T], strict=True)
     for t, gc_t, gh_t, i, f, u, o, tanh_c, h_t, c_before in reversed(list(steps)):
         gh = gh + gh_t
@@ -122,7 +120,7 @@ def gru(z: Array, U: Array, b: Array, h: Array) -> Array:
     >>> gru(np.zeros((1, 1, 3)), np.zeros((1, 3)), np.zeros(1), np.ones((1, 1))).item()  # σ(0)·1 + σ(0)·0
     0.5
     """
-    hs = np.empty((len(z), *h.shape), np.result_type(z, U, b, h))
+    hs = np.empty((len(z), *h.shape), np.result_type(z, U, b, h), like=z)
     for t in range(len(z)):
         _, k, n, _ = _gru_gates(z[t], h @ U, b)
         h = np.add(n, k * (h - n), out=hs[t])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core import PULLBACKS, Function, Variable, toposort
+from tinygrad_jp.devices import on_device
 
 _LONGEST_PERIOD = 64
 
@@ -141,7 +142,8 @@ def _origin(x: Any, before: Function | None) -> Any:
 def flowing(f: Function) -> list[tuple[int, Any]]:
     """The Variables and constants that flow into `f`, with their positions: its inputs without settings and None."""
     inputs = f.inputs[: len(PULLBACKS.get(f.func, f.args))]
-    return [(i, x) for i, x in enumerate(inputs) if isinstance(x, Variable | np.ndarray | np.generic | int | float)]
+    arrays = Variable | np.ndarray | np.generic | int | float
+    return [(i, x) for i, x in enumerate(inputs) if isinstance(x, arrays) or on_device(x)]
 
 
 def common(paths: list[tuple[Scope, ...]]) -> tuple[Scope, ...]:

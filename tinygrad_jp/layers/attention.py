@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Array, ArrayLike, Parameter, Variable, as_variable
+from tinygrad_jp.devices import beside, device_of
 from tinygrad_jp.functions.attention import checked_mask
 from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.entrance import NUMBERS
@@ -28,10 +29,10 @@ class _Resized(Linear):
         if size is not None:
             self._init_W(size)
 
-    def _init_W(self, in_size: int) -> None:
+    def _init_W(self, in_size: int, x: ArrayLike | None = None) -> None:
         self.out_size = round(in_size * self.factor)
-        super()._init_W(in_size)
-        self.b.data = np.zeros(self.out_size, self.dtype)
+        super()._init_W(in_size, x)
+        self.b.data = beside(np.zeros(self.out_size, self.dtype), x)
 
     def _signature(self) -> str:
         return "Linear({}, {})".format(*("??" if self.W.data is None else self.W.shape))
@@ -82,7 +83,7 @@ class MultiHeadAttention(Layer):
         x = self._sequences("x", x)
         memory = x if memory is None else self._sequences("memory", memory)
         q, k, v = self._projected(x, memory)
-        weights = F.attention_weights(q, k, self._mask((len(x), x.shape[1], memory.shape[1]), mask))
+        weights = F.attention_weights(q, k, self._mask((len(x), x.shape[1], memory.shape[1]), mask, x))
         weights = F.dropout(weights, self.dropout_ratio, rng=self.rng)
         return self.out(F.join_heads(F.matmul(weights, v)))
 
@@ -91,7 +92,7 @@ class MultiHeadAttention(Layer):
         x = as_variable(x)
         if self.qkv.W.data is None and x.ndim == 3:
             self._check_heads(x.shape[-1])
-            self.qkv._init_W(x.shape[-1])
+            self.qkv._init_W(x.shape[-1], x)
         if x.ndim != 3 or x.shape[-1] != self.qkv.W.shape[0]:
             D = "D" if self.qkv.W.data is None else self.qkv.W.shape[0]
             raise ValueError(f"MultiHeadAttention: expected {name} of shape (N, T, {D}), got {x.shape}; reshape it")
@@ -105,12 +106,12 @@ class MultiHeadAttention(Layer):
         queries, others = F.linear(x, W[:, :D], b[:D]), F.linear(memory, W[:, D:], b[D:])
         return *F.split_heads(queries, self.n_heads), *F.split_heads(others, self.n_heads, 2)
 
-    def _mask(self, shape: tuple[int, int, int], mask: ArrayLike | None) -> Array | None:
-        """The mask of what each place may attend to, for all heads; None for everything."""
-        causal = np.tri(*shape[1:], dtype=bool) if self.causal else None
+    def _mask(self, shape: tuple[int, int, int], mask: ArrayLike | None, x: Variable) -> Array | None:
+        """The mask of what each place may attend to, for all heads, where x is; None for everything."""
+        causal = np.tri(*shape[1:], dtype=bool, like=device_of(x)) if self.causal else None
         if mask is None:
             return causal
-        array: Array = checked_mask("MultiHeadAttention", mask, shape)
+        array: Array = checked_mask("MultiHeadAttention", mask, shape, x)
         array = array if causal is None else array & causal
         return array[:, None] if array.ndim == 3 else array
 

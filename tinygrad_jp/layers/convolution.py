@@ -7,6 +7,7 @@ import numpy as np
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Array, Parameter, Variable
 from tinygrad_jp.core.errors import warn_user
+from tinygrad_jp.devices import beside
 from tinygrad_jp.functions.convolution import Size
 from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.entrance import NUMBERS
@@ -66,14 +67,14 @@ class Conv2d(Layer):
         if in_channels is not None:
             self._init_W(in_channels)
 
-    def _init_W(self, in_channels: int) -> None:
+    def _init_W(self, in_channels: int, x: Array | None = None) -> None:
         if in_channels % self.groups:
             raise ValueError(
                 f"{type(self).__name__}: expected in_channels that groups={self.groups} divides, got {in_channels}"
             )
         kernel = self.kernel_size if isinstance(self.kernel_size, tuple | list) else (self.kernel_size,) * 2
         shape = (self.out_channels, in_channels // self.groups, *kernel)
-        self.W.data = self._arranged(initialize(self.init, shape, self.dtype, self.rng))
+        self.W.data = beside(self._arranged(initialize(self.init, shape, self.dtype, self.rng)), x)
 
     def _arranged(self, W: Array) -> Array:
         """The kernels (OC, C/groups, KH, KW) in the order in which the layer keeps them."""
@@ -90,7 +91,7 @@ class Conv2d(Layer):
                 f"got {x.shape}; reshape it, with 1 for an axis that is missing, or give the layer other in_channels"
             )
         if waits:
-            self._init_W(x.shape[1])
+            self._init_W(x.shape[1], x)
         try:
             return self._computed(x)
         except ValueError:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core import Array, ArrayLike
+from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import ArrayMethods
 
 FLOATS, NUMBERS, NOTHING = "f", "fiub", ""
@@ -36,8 +37,7 @@ def as_numbers(whose: str, x: ArrayLike) -> Array:
     if isinstance(x, ArrayMethods):
         return x
     try:
-        # Arrays stay what they are, on whatever device; lists, numbers and tables of pandas become arrays of NumPy.
-        array: Any = x if hasattr(x, "__array_namespace__") else np.asarray(x)
+        array: Any = beside(x)  # Arrays stay where they are; lists, numbers and tables of pandas become NumPy's.
     except ValueError as error:
         raise ValueError(
             f"{whose}: expected x as an array, but this {type(x).__name__} does not form one: {error}"

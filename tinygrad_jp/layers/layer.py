@@ -1,11 +1,12 @@
 """The base of all layers: they hold Parameters and other layers, find them, and convert what enters."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from tinygrad_jp.core import Array, ArrayLike, Parameter, Variable, next_sequence
+from tinygrad_jp.devices import beside, device_of, fetched, sent
 from tinygrad_jp.files import Pathlike, from_layout, load_weights, save_weights, to_layout
 from tinygrad_jp.formatting import escape, printable
 from tinygrad_jp.hints import hinting
@@ -122,6 +123,21 @@ class Layer:
         for p in self._learned():
             p.cleargrad()
 
+    def to_gpu(self) -> None:
+        """Move all Parameters and Buffers to the GPU. What waits for its data will be made where the first x is."""
+        self._move(sent)
+
+    def to_cpu(self) -> None:
+        """Move all Parameters and Buffers back to NumPy."""
+        self._move(fetched)
+
+    def _move(self, moved: Callable[[Array], Array]) -> None:
+        for p in self._named_arrays().values():
+            if p.data is not None:
+                p.data = moved(p.data)
+            if p.grad is not None:
+                p.grad = moved(p.grad.data)
+
     def reset_state(self) -> None:
         """Clear the state of every recurrent layer within: the next x starts new sequences."""
         for _, layer in self.layers_by_path():
@@ -216,7 +232,7 @@ class Layer:
                 f"{type(self).__name__}: {_some(waiting)} still wait for their data; "
                 f"call the model once on an example, or give the layers their input sizes"
             )
-        return to_layout(self, {path: p.data.copy() for path, p in arrays.items()}, layout)
+        return to_layout(self, {path: np.array(fetched(p.data), order="C") for path, p in arrays.items()}, layout)
 
     def load_state(self, state: Mapping[str, ArrayLike], *, layout: str | None = None) -> None:
         """Load what `state()` of a layer of the same structure returned: all of it, or none if an error is raised.
@@ -226,7 +242,7 @@ class Layer:
         shape.
         """
         held, name = self._named_arrays(), type(self).__name__
-        arrays = from_layout(self, {path: np.asarray(value) for path, value in state.items()}, layout)
+        arrays = from_layout(self, {path: np.asarray(fetched(value)) for path, value in state.items()}, layout)
         missing, unknown = [key for key in held if key not in arrays], [key for key in arrays if key not in held]
         if missing or unknown:
             raise ValueError(
@@ -240,8 +256,9 @@ class Layer:
                 raise ValueError(f"{where}: expected the shape {p.shape}, got {arrays[path].shape}")
         dtypes = {p: p.dtype if p.data is not None else _planned_dtype(holder) for _, holder, p in self._walk_arrays()}
         copies = [arrays[path].astype(dtypes[p] or arrays[path].dtype) for path, p in held.items()]
+        device = device_of(*held.values())
         for p, copy in zip(held.values(), copies, strict=True):
-            p.data = copy
+            p.data = beside(copy, device)
 
     def save_weights(self, path: Pathlike, *, layout: str | None = None) -> None:
         """Write every array of `state()` to `path`, which ends in .npz or .safetensors (needs the package safetensors).

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Array, ArrayLike, Parameter, Variable
+from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.entrance import NOTHING, NUMBERS
 from tinygrad_jp.layers.initializers import Initializer, initialize
@@ -49,12 +50,13 @@ class Linear(Layer):
     def _in_size(self) -> int | None:
         return None if self.W.data is None else self.W.shape[0]
 
-    def _init_W(self, in_size: int) -> None:
-        self.W.data = initialize(self.init, (in_size, self.out_size), self.dtype, self.rng)
+    def _init_W(self, in_size: int, x: ArrayLike | None = None) -> None:
+        """Draw W for x of that size, where x is."""
+        self.W.data = beside(initialize(self.init, (in_size, self.out_size), self.dtype, self.rng), x)
 
     def forward(self, x: Array) -> Variable:
         if self.W.data is None and (shape := np.shape(x)):
-            self._init_W(shape[-1])
+            self._init_W(shape[-1], x)
         try:
             return F.linear(x, self.W, self.b)
         except ValueError:

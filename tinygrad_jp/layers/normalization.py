@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Array, Parameter, Variable
+from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.entrance import NUMBERS
 from tinygrad_jp.layers.layer import Buffer, Layer
@@ -37,7 +38,7 @@ class BatchNorm(Layer):
     def forward(self, x: Array) -> Variable:
         if self.gamma.data is None and x.ndim > 1:
             for p, start in ((self.gamma, 1), (self.beta, 0), (self.avg_mean, 0), (self.avg_var, 1)):
-                p.data = np.full(x.shape[1], start, self.dtype)
+                p.data = beside(np.full(x.shape[1], start, self.dtype), x)
         channels = "C" if self.gamma.data is None else self.gamma.size
         if x.shape[1:2] != (channels,):
             raise ValueError(f"BatchNorm: expected x of shape (N, {channels}, ...), got {x.shape}; reshape it")
@@ -69,12 +70,13 @@ class LayerNorm(Layer):
         if size is not None:
             self._init_params(size)
 
-    def _init_params(self, size: int) -> None:
-        self.gamma.data, self.beta.data = np.ones(size, self.dtype), np.zeros(size, self.dtype)
+    def _init_params(self, size: int, x: Array | None = None) -> None:
+        ones, zeros = np.ones(size, self.dtype), np.zeros(size, self.dtype)
+        self.gamma.data, self.beta.data = beside(ones, x), beside(zeros, x)
 
     def forward(self, x: Array) -> Variable:
         if self.gamma.data is None and x.ndim:
-            self._init_params(x.shape[-1])
+            self._init_params(x.shape[-1], x)
         size = "D" if self.gamma.data is None else self.gamma.size
         if x.shape[-1:] != (size,):
             raise ValueError(f"LayerNorm: expected x of shape (..., {size}), got {x.shape}; reshape it")
@@ -108,14 +110,15 @@ class GroupNorm(Layer):
         if groups < 1 or size is not None:
             self._init_params(size or 0)
 
-    def _init_params(self, size: int) -> None:
+    def _init_params(self, size: int, x: Array | None = None) -> None:
         if self.groups < 1 or size % self.groups:
             raise ValueError(f"GroupNorm: expected a size that groups={self.groups} divides, got {size}; change either")
-        self.gamma.data, self.beta.data = np.ones(size, self.dtype), np.zeros(size, self.dtype)
+        ones, zeros = np.ones(size, self.dtype), np.zeros(size, self.dtype)
+        self.gamma.data, self.beta.data = beside(ones, x), beside(zeros, x)
 
     def forward(self, x: Array) -> Variable:
         if self.gamma.data is None and x.ndim > 1:
-            self._init_params(x.shape[1])
+            self._init_params(x.shape[1], x)
         size = "C" if self.gamma.data is None else self.gamma.size
         if x.shape[1:2] != (size,):
             raise ValueError(f"GroupNorm: expected x of shape (N, {size}, ...), got {x.shape}; reshape it")

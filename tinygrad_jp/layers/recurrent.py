@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Array, ArrayLike, Parameter, Shape, Variable
+from tinygrad_jp.devices import beside
 from tinygrad_jp.functions import recurrent
 from tinygrad_jp.kinds import DTypeLike, np
 from tinygrad_jp.layers.entrance import NUMBERS, as_numbers, cast
@@ -76,7 +77,7 @@ class Recurrent(Layer):
 
     def _complete(self) -> None:
         if self.U.data is None and self.W.data is not None:
-            self.U.data = self._blocks(self.hidden_size)
+            self.U.data = beside(self._blocks(self.hidden_size), self.W)
 
     def reset_state(self) -> None:
         """Clear the state: the next x starts new sequences."""
@@ -86,7 +87,7 @@ class Recurrent(Layer):
     def forward(self, x: Array) -> Variable:
         self._check(x.shape)
         if self.W.data is None:
-            self.W.data = self._blocks(x.shape[-1])
+            self.W.data = beside(self._blocks(x.shape[-1]), x)
         if self.h is not None or x.ndim == 3:
             self._complete()
         z = F.linear(x[None] if x.ndim == 2 else np.swapaxes(x, 0, 1), self.W, self.b)
@@ -100,7 +101,7 @@ class Recurrent(Layer):
     def _state(self, state: ArrayLike | None, z: Variable) -> Array:
         """`state`, or zeros if it is None, in the dtype of z (T, N, G·H)."""
         if state is None:
-            return np.zeros((z.shape[1], self.hidden_size), z.dtype)
+            return np.zeros_like(z.data, shape=(z.shape[1], self.hidden_size))
         return cast(as_numbers(type(self).__name__, state), z.dtype)
 
     def _check(self, shape: Shape) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
 from tinygrad_jp.core import Array, ArrayLike, Variable, using_config
+from tinygrad_jp.devices import beside, fetched
 from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.entrance import NOTHING
 from tinygrad_jp.layers.initializers import normal
@@ -60,13 +61,13 @@ class GPT(Model):
             block.narrow.W.data /= math.sqrt(2 * n_layers)
 
     def forward(self, ids: ArrayLike) -> Variable:
-        ids = np.asarray(ids.data if isinstance(ids, Variable) else ids)
-        if ids.ndim != 2 or ids.shape[1] > self.context:
+        tokens: Array = ids.data if isinstance(ids, Variable) else beside(ids)
+        if tokens.ndim != 2 or tokens.shape[1] > self.context:
             raise ValueError(
-                f"GPT: expected ids of shape (N, T) with T up to context={self.context}, got {ids.shape}; "
+                f"GPT: expected ids of shape (N, T) with T up to context={self.context}, got {tokens.shape}; "
                 f"shorten them, or make the model with a longer context"
             )
-        x = self.dropout(self.token(ids) + self.position.W[: ids.shape[1]])
+        x = self.dropout(self.token(tokens) + self.position.W[: tokens.shape[1]])
         for block in self.blocks:
             x = block(x)
         return F.linear(self.norm(x), self.token.W.T)
@@ -84,12 +85,12 @@ class GPT(Model):
         """
         if temperature < 0 or (top_k is not None and top_k < 1):
             raise ValueError(f"generate: expected temperature >= 0 and top_k >= 1, got {temperature} and {top_k}")
-        tokens, rng = np.asarray(ids), generator(rng)
+        tokens, rng = np.asarray(fetched(ids)), generator(rng)
         if tokens.ndim != 2 or not tokens.size:
             raise ValueError(f"generate: expected ids of shape (N, T), at least one token each, got {tokens.shape}")
         with using_config("enable_backprop", False), using_config("train", False):
             for _ in range(n):
-                logits = self(tokens[:, -self.context :]).data[:, -1]
+                logits = fetched(self(beside(tokens[:, -self.context :], self.token.W)).data)[:, -1]
                 if top_k is not None and top_k < logits.shape[-1]:
                     least = np.partition(logits, -top_k, axis=-1)[:, -top_k, None]
                     logits = np.where(logits < least, -np.inf, logits)

@@ -2,15 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate, pairwise
+from itertools import accumulate, combinations, pairwise
 from typing import Any
 
 import numpy as np
 
 from tinygrad_jp.core import Array, Parameter
+from tinygrad_jp.devices import array_class, on_device
 
 # A parameter of at most SMALL elements shares a bucket with others, up to BUCKET_SIZE elements in all.
 SMALL, BUCKET_SIZE = 2048, 1 << 15
+ON_DEVICE = 1 << 20, 1 << 24  # The same where a call takes as long as a million elements.
 
 
 def compute_dtype(dtype: "np.dtype[Any]") -> "np.dtype[Any]":
@@ -40,7 +42,7 @@ class Bucket:
         self.scratch = [np.empty_like(self.x) for _ in range(n_scratch)]
 
     def _gather_in_flat_arrays(self, dtype: "np.dtype[Any]") -> None:
-        self.x, self.g = (np.empty(sum(x.size for x in self.xs), dtype) for _ in range(2))
+        self.x, self.g = (np.empty(sum(x.size for x in self.xs), dtype, like=self.xs[0]) for _ in range(2))
         self.x_parts, self.g_parts = self._parts(self.x), self._parts(self.g)
         self.arrays = [np.concatenate(slot, axis=None, dtype=dtype) for slot in zip(*self.slots, strict=True)]
         parts = [self._parts(a) for a in self.arrays]
@@ -72,18 +74,27 @@ def group(
 
     If data overlap, as in tied weights, all are alone: the second step must see what the first has done.
     """
-    bounds = sorted(np.lib.array_utils.byte_bounds(p.data) for p in params)
-    small = SMALL if all(a[1] <= b[0] for a, b in pairwise(bounds)) else -1
+    small, most = ON_DEVICE if params and on_device(params[0].data) else (SMALL, BUCKET_SIZE)
+    if _overlap([p.data for p in params]):
+        small = -1
     groups: dict[object, list[Parameter]] = defaultdict(list)
     filled: Counter[object] = Counter()
     for p in params:
         if p.size > small:
             yield [p]
             continue
-        key = compute_dtype(p.dtype), steps[p], rates.get(p)
-        if filled[key] + p.size > BUCKET_SIZE:
+        key = array_class(p.data), compute_dtype(p.dtype), steps[p], rates.get(p)
+        if filled[key] + p.size > most:
             yield groups.pop(key)
             filled[key] = 0
         groups[key].append(p)
         filled[key] += p.size
     yield from groups.values()
+
+
+def _overlap(arrays: list[Array]) -> bool:
+    """Whether two of them share memory."""
+    if any(map(on_device, arrays)):
+        return any(np.may_share_memory(a, b) for a, b in combinations(arrays, 2))
+    bounds = sorted(map(np.lib.array_utils.byte_bounds, arrays))
+    return any(a[1] > b[0] for a, b in pairwise(bounds))

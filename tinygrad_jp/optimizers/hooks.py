@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from tinygrad_jp.core import Array, Parameter, Variable
+from tinygrad_jp.devices import fetched
 from tinygrad_jp.optimizers.buckets import compute_dtype
 
 __all__ = ["ClipGrad", "ClipGradValue", "FreezeParam", "WeightDecay"]
@@ -62,7 +63,8 @@ class ClipGrad:
 
     def __call__(self, params: list[Parameter]) -> None:
         # In float64: squares of float32 overflow above 1.8e19.
-        norm = math.hypot(*(float(np.linalg.norm(p.grad.data.astype(np.float64).ravel())) for p in params))
+        norms = [np.linalg.norm(p.grad.data.astype(np.float64).ravel()) for p in params]
+        norm = math.hypot(*fetched(np.stack(norms))) if params else 0.0  # Fetched at once.
         if not math.isfinite(norm):
             raise FloatingPointError(
                 f"ClipGrad: expected a finite norm of the gradients, got {norm}; lower the learning rate, "

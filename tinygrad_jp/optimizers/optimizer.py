@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from tinygrad_jp.core import Array, Parameter
+from tinygrad_jp.devices import beside, fetched, on_device
 from tinygrad_jp.hints import hinting
 from tinygrad_jp.optimizers.buckets import Bucket, compute_dtype, group
 
@@ -236,6 +237,7 @@ class Optimizer:
         if slots is None or any(a.shape != p.shape for a in slots):
             self._slots[p], self._steps[p] = [np.zeros_like(p.data, dtype) for _ in self.slots], 0
         else:
+            slots = [a if on_device(a) is on_device(p.data) else beside(fetched(a), p.data) for a in slots]
             self._slots[p] = [a.astype(dtype, copy=False) for a in slots]
 
     def _step_counts(self) -> dict[Parameter, int]:
@@ -271,7 +273,7 @@ class Optimizer:
         named = {path: p for path, p in self._named_params().items() if p in steps}
         state["steps"] = {path: np.int64(steps[p]) for path, p in named.items()}
         for i, slot in enumerate(self.slots):
-            state[slot] = {path: self._slots[p][i].copy() for path, p in named.items()}
+            state[slot] = {path: np.array(fetched(self._slots[p][i])) for path, p in named.items()}
         return state
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -286,7 +288,8 @@ class Optimizer:
         slots: dict[Parameter, list[Array]] = {named[path]: [] for path in state["steps"]}
         for slot in self.slots:
             for path, array in state[slot].items():
-                slots[named[path]].append(np.array(array, compute_dtype(named[path].dtype)))
+                p = named[path]
+                slots[p].append(beside(np.array(fetched(array), compute_dtype(p.dtype)), p))
         steps = {named[path]: int(t) for path, t in state["steps"].items()}
         for key in self._numbers():
             setattr(self, key, np.asarray(state[key]).item())

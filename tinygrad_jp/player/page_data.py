@@ -7,6 +7,7 @@ import numpy as np
 
 from tinygrad_jp.core import Array, Function, Variable, key_of
 from tinygrad_jp.core.arrays import is_released
+from tinygrad_jp.devices import fetched
 from tinygrad_jp.formatting import LANGUAGES, array_lines, escape, nested, short, showable, statistics, summary_of
 from tinygrad_jp.graph.dot import Options, Text, Titles, dot_quoted
 from tinygrad_jp.graph.rendering import rendered
@@ -75,6 +76,7 @@ class PageData:
 
     def record(self, x: Array) -> Any:
         """Up to nine elements as nested lists of short numbers; of more the shape, mean, deviation and a heat map."""
+        x = fetched(x)
         if isinstance(x, tuple) or (np.size(x) > 9 and is_released(x)):
             return {"text": summary_of(x)}
         if np.size(x) <= 9:
@@ -205,7 +207,7 @@ def _svg(text: str) -> str:
 
 def _lines(g: Array | None) -> list[str]:
     """The lines that show a gradient inside a node."""
-    lines = array_lines(np.asarray(g)) if g is not None else []
+    lines = array_lines(np.asarray(fetched(g))) if g is not None else []
     return [f"∇ {line}" if i == 0 else line for i, line in enumerate(lines)]
 
 

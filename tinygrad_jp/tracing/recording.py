@@ -7,6 +7,7 @@ from tinygrad_jp.core import (
     Array,
     Function,
     Observer,
+    Outputs,
     Parameter,
     Variable,
     key_of,
@@ -14,6 +15,7 @@ from tinygrad_jp.core import (
     run_backward,
     using_config,
 )
+from tinygrad_jp.devices import beside, device_of, fetched
 from tinygrad_jp.formatting import printable
 
 Key = Function | Variable  # The `key_of` a gradient: a Function for its result, or a leaf.
@@ -44,13 +46,14 @@ class _Recorder(Observer):
         self.grads: dict[Key, Array] = {}
 
     def seeded(self, root: Variable, gy: Array) -> None:
-        self.grads[key_of(root)] = gy
+        self.grads[key_of(root)] = gy = fetched(gy)
         self.events.append(Event("seed", None, gy, -1, key_of(root), None, gy))
 
     def entered(self, f: Function, gy: Array) -> None:
-        self.events.append(Event("backward", f, gy))
+        self.events.append(Event("backward", f, fetched(gy)))
 
     def passed(self, f: Function, i: int, key: Key, share: Array, before: Array | None, after: Array) -> None:
+        share, before, after = map(fetched, (share, before, after))
         self.grads[key] = after
         self.events.append(Event("accumulate", f, share, i, key, before, after))
 
@@ -67,8 +70,16 @@ def shares(f: Function, gy: Array | None) -> dict[int, Array]:
     """What `f` alone passes back of the gradient gy, by the positions of its arguments."""
     recorder = _Recorder()
     with using_config("enable_backprop", False):
-        propagate([f], {f: gy}, observer=recorder)
+        propagate([f], {f: _where_f_is(f, gy)}, observer=recorder)
     return {event.position: event.value for event in recorder.events if event.kind == "accumulate"}
+
+
+def _where_f_is(f: Function, gy: Any) -> Any:
+    """The gradient gy of the output of f, or of each of its outputs, on the device of f."""
+    device = device_of(*f.y) if isinstance(f.y, Outputs) else f.y
+    if isinstance(gy, Outputs):
+        return Outputs(None if g is None else beside(g, device) for g in gy)
+    return gy if device_of(device) is None else beside(gy, device)
 
 
 def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict[Key, str]:

@@ -25,6 +25,7 @@ import numpy as np
 
 from tinygrad_jp.core import Array, ArrayLike, Function, Outputs, Variable, key_of
 from tinygrad_jp.core.table import Joint, Variadic
+from tinygrad_jp.devices import fetched
 from tinygrad_jp.files import write_whole
 from tinygrad_jp.formatting import language, summary_of
 from tinygrad_jp.player import framed, page
@@ -68,7 +69,7 @@ class Trace:
         self.y, self.lang = y, language(lang)
         self.order, steps, self.grads = record(y)
         self.labels = labels(y, self.order, names or {})
-        self.events = [*(Event("forward", f, f.y) for f in self.order), *steps]
+        self.events = [*(Event("forward", f, fetched(f.y)) for f in self.order), *steps]
 
     def __len__(self) -> int:
         return len(self.events)
@@ -87,7 +88,7 @@ class Trace:
 
     def computed(self, f: Function) -> Symbol | None:
         """The formula that `f` computed; None if it has several outputs."""
-        args = [self._symbol(f, i, a, "") for i, a in enumerate(f.args)]
+        args = [self._symbol(f, i, a, "") for i, a in enumerate(fetched(f.args))]
         func = type(f) if f.func is None else f.func
         return None if isinstance(f.y, Outputs) else Symbol(f.y, "", func, args, f.kwargs)
 
@@ -101,11 +102,11 @@ class Trace:
             return None
         pull = next(pull for i, pull, _ in f.edges if i == event.position)
         names = list(inspect.signature(pull).parameters)[2:]
-        args = [self._symbol(f, i, a, names[min(i, len(names) - 1)]) for i, a in enumerate(f.args)]
-        gy = self.grads[f]
+        data, y, gy = fetched(f.args), fetched(f.y), self.grads[f]
+        args = [self._symbol(f, i, a, names[min(i, len(names) - 1)]) for i, a in enumerate(data)]
         try:
-            formula = pull(Symbol(gy, "gy"), Symbol(f.y, self.labels[f]), *args)
-            same = isinstance(formula, Symbol) and np.array_equal(formula.data, pull(gy, f.y, *f.args), equal_nan=True)
+            formula = pull(Symbol(gy, "gy"), Symbol(y, self.labels[f]), *args)
+            same = isinstance(formula, Symbol) and np.array_equal(formula.data, pull(gy, y, *data), equal_nan=True)
         except Exception:  # Rules may do anything, and not all of it works on Symbols.
             return None
         return formula if same else None
@@ -178,7 +179,9 @@ class Trace:
     def _held(self) -> Iterator[str]:
         """A warning about leaves that hold another gradient, to which `backward()` would add."""
         held = [x for x in self.labels if isinstance(x, Variable) and x.grad is not None and x in self.grads]
-        names = [self.labels[x] for x in held if not np.allclose(x.grad.data, self.grads[x], 1e-3, equal_nan=True)]
+        names = [
+            self.labels[x] for x in held if not np.allclose(fetched(x.grad.data), self.grads[x], 1e-3, equal_nan=True)
+        ]
         if names:
             yield self._say("held", ", ".join(names))
 
@@ -257,7 +260,9 @@ class Trace:
         unknown = [name for name in grads if name not in by_label]
         if unknown:
             raise ValueError(self._say("unknown", ", ".join(unknown), ", ".join(by_label)))
-        mine = {by_label[name]: np.asarray(g.data if isinstance(g, Variable) else g) for name, g in grads.items()}
+        mine = {
+            by_label[name]: np.asarray(fetched(g.data if isinstance(g, Variable) else g)) for name, g in grads.items()
+        }
         verdicts = {key: self._verdict(key, g) for key, g in mine.items()}
         wrong = {key for key, verdict in verdicts.items() if verdict not in ("equal", "close")}
         lines = [self._compared(key, g, verdicts[key]) for key, g in mine.items()]
@@ -317,7 +322,8 @@ class Trace:
         values: dict[Key, Array] = {key: value}
         for f in self.order:
             if f not in values:
-                args = [a if x is None else values.get(key_of(x), a) for a, x in zip(f.args, f.xs, strict=True)]
+                given = zip(fetched(f.args), f.xs, strict=True)
+                args = [a if x is None else values.get(key_of(x), a) for a, x in given]
                 args = [a.astype(np.float64) if getattr(a, "dtype", None) == np.float32 else a for a in args]
                 values[f] = f.forward(*args) if f.func is type(f) else f.func(*args, **f.kwargs)
         return values[key_of(self.y)]
@@ -325,4 +331,4 @@ class Trace:
 
 def _value(key: Key) -> Array:
     """The data of a leaf, or what a Function returned."""
-    return key.y if isinstance(key, Function) else key.data
+    return fetched(key.y if isinstance(key, Function) else key.data)
