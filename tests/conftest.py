@@ -9,7 +9,7 @@ from hypothesis import settings
 from tinygrad_jp.core import table
 
 settings.register_profile("default", deadline=None, max_examples=50, print_blob=True)
-settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=300)
+settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=150)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 TABLES = [entries for name, entries in vars(table).items() if name.isupper() and isinstance(entries, dict | set)]
