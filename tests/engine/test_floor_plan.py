@@ -48,6 +48,7 @@ ROOMS = {
     "derivatives": ("`grad(f)`, `jacobian`, `hessian`, `vjp`, `jvp`, `hvp`", "core devices kinds"),
     "testing": ("`gradient_check`", "core devices randomness"),
     "debugging": ("`debug()`: the first NaN, and data changed too early", "core devices formatting"),
+    "course": ("what the notebooks of the course use: questions, failures, pictures", "formatting graph"),
     "symbols": ("rules that print themselves", "core devices formatting kinds"),
     "graph": ("pictures of the computation graph", "core devices files formatting"),
     "tracing": ("the backward pass step by step", "core devices files formatting player symbols"),
