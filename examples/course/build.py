@@ -126,6 +126,8 @@ def notebook(step, lang):
     made, namespace = [], {"__name__": "__main__"}
     for kind, text in expanded(step, lang):
         cell = {"cell_type": kind, "id": hashlib.sha256(f"{len(made)}".encode()).hexdigest()[:8], "metadata": {}}
+        if text.startswith("#@title"):  # Colab and JupyterLab fold it.
+            cell["metadata"] = {"cellView": "form", "jupyter": {"source_hidden": True}}
         if kind == "code":
             count = sum(other["cell_type"] == "code" for other in made) + 1
             cell |= {"execution_count": count, "outputs": run(text, namespace, f"step{step:02}.{lang}.py", count)}
@@ -140,10 +142,10 @@ def expanded(step, lang):
     """The cells of a step as a notebook has them: it installs the package, and holds the engine that it starts from."""
     (kind, title), *rest = cells(step, lang)
     yield kind, title
-    yield "code", INSTALL.strip()
+    yield "code", "#@title tinygrad_jp\n" + INSTALL.strip()
     for kind, text in rest:
         if start := re.search(r"^exec\(engine\((\d+)\)\).*\n", text, re.M):
-            yield "code", f"# The engine after step {start[1]}.\n" + body(engine(int(start[1])))
+            yield "code", f"#@title The engine after step {start[1]}\n" + body(engine(int(start[1])))
             text = text.replace(start[0], "").replace("from build import engine\n", "")
         yield ("markdown" if kind == "markdown" else "code"), text.strip("\n")
 

@@ -77,8 +77,8 @@ _ = plt.legend()
 #
 # ## Questions
 #
-# 1. The gradient is always 1, lr = 0.1, momentum = 0.9. How long is the second step? (The first is −0.1.)
-# 2. To which length do the steps grow in the end?
+# 1. The gradient is always 1, lr = 0.1, momentum = 0.9. What is the second step? (The first is −0.1.)
+# 2. Which number do the steps approach in the end?
 
 # %%
 p = Variable(0.0)

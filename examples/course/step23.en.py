@@ -45,7 +45,7 @@ RULES[np.exp] = right
 print("right:", agrees(np.exp, x.data))
 
 # %% [markdown]
-# Fifteen lines, and they know nothing of exp. So they check every rule, at any shape, and whole programs. The library's
+# A dozen lines, and they know nothing of exp. So they check every rule, at any shape, and whole programs. The library's
 # `gradient_check` does the same, names the worst element, and goes on to the second order: it checks the gradient of
 # the gradient. Its rules have the same form as ours, so we can put ours into its table:
 

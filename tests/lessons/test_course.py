@@ -1,0 +1,175 @@
+"""The course: every step runs, both languages keep in step, and what is built of the steps is up to date."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinygrad_jp import course
+
+plt = pytest.importorskip("matplotlib.pyplot")
+Check = course.Check
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+LANGUAGES = ("en", "ja")
+spec = importlib.util.spec_from_file_location("build", ROOT / "examples/course/build.py")
+build = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(build)
+
+by_step = pytest.mark.parametrize("step", build.STEPS)
+by_language = pytest.mark.parametrize("lang", LANGUAGES)
+# What is the same in both languages: code, numbers, formulas, and questions by their numbers.
+FACTS = re.compile(r"`[^`]+`|\d+(?:[.,×-]\d+)*")
+
+
+@pytest.fixture(autouse=True)
+def _without_a_window(monkeypatch):
+    monkeypatch.syspath_prepend(build.HERE)  # As for a script that lies there.
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+@by_language
+def test_there_are_twenty_four_steps(lang):
+    assert list(range(1, 25)) == build.STEPS
+    titles = [next(build.cells(step, lang))[1].partition("\n")[0] for step in build.STEPS]
+    numbered = {"en": r"# Step (\d+)\. .+", "ja": r"# ステップ (\d+)：.+"}[lang]
+    assert [int(re.fullmatch(numbered, title)[1]) for title in titles] == build.STEPS
+
+
+@by_step
+@by_language
+def test_a_step_is_short(step, lang):
+    assert len(build.source(step, lang).read_text(encoding="utf-8").splitlines()) <= 120
+
+
+@by_step
+def test_both_languages_have_the_same_cells_code_and_numbers(step):
+    english, japanese = (list(build.cells(step, lang)) for lang in LANGUAGES)
+    assert [kind for kind, _ in english] == [kind for kind, _ in japanese]
+    for (kind, text), (_, other) in zip(english, japanese, strict=True):
+        if kind == "markdown":
+            assert sorted(FACTS.findall(text)) == sorted(FACTS.findall(other)), text
+            assert [line.split()[0] for line in text.splitlines() if line.startswith("#")] == [
+                line.split()[0] for line in other.splitlines() if line.startswith("#")
+            ]
+            assert re.search("[ぁ-ん]", other) and not re.search("[ぁ-ん]", text)
+        else:
+            assert text.replace('lang="en"', 'lang="ja"') == other
+
+
+@by_step
+@by_language
+def test_a_step_runs_as_a_script(step, lang, capsys, monkeypatch):
+    """And asks at least two questions. Right answers are right, and wrong ones wrong."""
+    asked = []
+
+    class Recorded(Check):
+        def __call__(self, question, yours, right, at=()):
+            assert yours is ... and self.lang == lang
+            asked.append((question, right, at))
+            super().__call__(question, yours, right, at)
+
+    monkeypatch.setattr(course, "Check", Recorded)
+    path = build.source(step, lang)
+    exec(compile(path.read_text(encoding="utf-8"), path.name, "exec"), {"__name__": "__main__"})
+    capsys.readouterr()
+    assert [question for question, *_ in asked] == list(range(1, len(asked) + 1)) and len(asked) >= 2
+    check = Check(lang=lang)
+    right_says, wrong_says = {"en": ("right", "not yet"), "ja": ("正解です", "まだ違います")}[lang]
+    for question, right, at in asked:
+        check(question, right, right, at)
+        assert right_says in capsys.readouterr().out
+        for wrong in wrong_answers(right):
+            check(question, wrong, right, at)
+            assert wrong_says in capsys.readouterr().out, wrong
+
+
+def wrong_answers(right):
+    """Answers that are nearly right, and others."""
+    if isinstance(right, str):
+        return [right + "s", right.upper() if right.islower() else right.lower(), 1.0]
+    if callable(right):
+        twice = lambda *args: (  # noqa: E731
+            tuple(2 * g + 1 for g in right(*args)) if isinstance(right(*args), tuple) else 2 * right(*args) + 1
+        )
+        return [twice, lambda *args: 1 / 0, 3.0]
+    value = np.asarray(getattr(right, "data", right) if hasattr(right, "creator") else right, float)
+    return [value + 0.01 * (1 + np.abs(value)), np.stack([value, value]), "a text"]
+
+
+def test_the_engine_after_each_step_is_up_to_date():
+    built = dict(build.engines())
+    for path, text in built.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path} is stale; run python examples/course/build.py"
+    assert set((build.HERE / "engine").glob("*.py")) == {path for path in built if path.parent.name == "engine"}
+
+
+@by_step
+@by_language
+def test_a_notebook_is_up_to_date(step, lang):
+    """Its cells are those of the step, and running them gives its outputs."""
+    path = build.HERE / lang / f"step{step:02}.ipynb"
+    stale = f"{path} is stale; run python examples/course/build.py {step}"
+    stored, built = json.loads(path.read_text(encoding="utf-8")), json.loads(build.notebook(step, lang))
+    assert {key: stored[key] for key in stored if key != "cells"} == {
+        key: built[key] for key in built if key != "cells"
+    }
+    assert len(stored["cells"]) == len(built["cells"]), stale
+    for old, new in zip(stored["cells"], built["cells"], strict=True):
+        assert {**old, "outputs": None} == {**new, "outputs": None} if "outputs" in old else old == new, stale
+        assert [kinds(output) for output in old.get("outputs", [])] == [kinds(o) for o in new.get("outputs", [])], stale
+        assert same_text(text_of(old), text_of(new)), stale
+
+
+def kinds(output):
+    return output["output_type"], sorted(output.get("data", []))
+
+
+def text_of(cell):
+    """What a cell prints. Of an error only its name, since messages change with versions."""
+    outputs = cell.get("outputs", [])
+    text = "".join("".join(o.get("text", o.get("data", {}).get("text/plain", []))) for o in outputs)
+    return re.sub(r"^(\w+Error): [^\n]*(\n [^\n]*)*", r"\1", text, flags=re.M)
+
+
+def same_text(a, b):
+    """Whether two texts agree, and their decimals to three digits."""
+    decimals = re.compile(r"-?\d+\.\d*(?:e[+-]?\d+)?")
+    numbers = [np.array(decimals.findall(text), float) for text in (a, b)]
+    return decimals.sub("#", a).split() == decimals.sub("#", b).split() and np.allclose(*numbers, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(build.HERE.glob("*/*.ipynb")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_a_notebook_is_valid(path):
+    """As nbformat 4.5 wants it; in it nothing failed, and the first cell of code installs the package."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    ids = [cell["id"] for cell in notebook["cells"]]
+    assert len(set(ids)) == len(ids) and all(re.fullmatch("[a-zA-Z0-9-_]{1,64}", name) for name in ids)
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert "pip" in "".join(code[0]["source"])
+    for cell in code:
+        assert {output["output_type"] for output in cell["outputs"]} <= {"stream", "execute_result", "display_data"}
+
+
+def test_a_stale_step_is_noticed(monkeypatch):
+    """The engine of a step is built from its cells, and from nothing else."""
+    cells = build.cells
+
+    def changed(step, lang="en"):
+        for kind, text in cells(step, lang):
+            yield kind, text.replace("gy * (1 - y * y)", "gy * (1 - y**2)") if kind == "engine" else text
+
+    before = dict(build.engines())
+    monkeypatch.setattr(build, "cells", changed)
+    after = dict(build.engines())
+    different = [path.stem for path in before if before[path] != after[path]]
+    assert different == [f"step{step:02}" for step in range(13, 22)] + ["minitensor"]
