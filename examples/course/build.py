@@ -18,20 +18,20 @@ HERE = Path(__file__).parent
 LANGUAGES = ("en", "ja")
 STEPS = sorted(int(path.name[4:6]) for path in HERE.glob("step*.en.py"))
 INSTALL = """\
-# Install the package where it is missing, from the repository that this notebook lies in.
-import importlib.util
+# Install the package where it is missing, from a clone of its repository: above this notebook, or beside it.
 import pathlib
 import subprocess
 import sys
 
-if not importlib.util.find_spec("tinygrad_jp"):
-    root = next((folder for folder in pathlib.Path().resolve().parents if (folder / "tinygrad_jp").is_dir()), None)
-    assert root, "Clone the repository, and open this notebook in examples/course/ there."
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", f"{root}[examples]"], check=True)
-    sys.path.insert(0, str(root))
+try:
+    import tinygrad_jp.course
+except ImportError:
+    here = pathlib.Path().resolve()
+    clones = [folder for folder in (*here.parents, *here.glob("*")) if (folder / "tinygrad_jp/course.py").exists()]
+    assert clones, "git clone the repository of tinygrad_jp first"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", f"{clones[0]}[examples]"], check=True)
 """
 HEADER = '"""minitensor: plain NumPy differentiated, networks trained, graphs drawn. Built by the course."""\n'
-TABLE = "RULES = {  # For each argument that has a gradient: (gy, y, *arguments, **settings) → that gradient."
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Steps: cells that begin with "# %%". A cell of "# %% [markdown]" is prose, one of "# %% engine" changes the engine.
@@ -61,7 +61,7 @@ def engine(step):
             for node in ast.parse(text).body:
                 change(node, text, imports, definitions, rules)
     if rules:
-        definitions["RULES"] = "\n".join([TABLE, *(f"    {entry}" for entry in rules.values()), "}"])
+        definitions["RULES"] = "\n".join([rules.pop("RULES"), *(f"    {entry}" for entry in rules.values()), "}"])
     plain = sorted(line for line in imports if "numpy" not in line)
     numpy = sorted((line for line in imports if "numpy" in line), key=lambda line: line.startswith("from"))
     opening = "\n\n".join("\n".join(lines) for lines in (plain, numpy) if lines)
@@ -85,6 +85,7 @@ def change(node, text, imports, definitions, rules):
         case ast.Assign(value=ast.Dict() as table) | ast.AugAssign(value=ast.Dict() as table):
             if isinstance(node, ast.Assign):
                 rules.clear()
+                rules["RULES"] = lines[node.lineno - 1]
             for key, value in zip(table.keys, table.values, strict=True):
                 start = f"{ast.get_source_segment(text, key)}: " if key else "**"
                 rest = lines[value.end_lineno - 1].encode()[value.end_col_offset :].decode()

@@ -61,7 +61,7 @@ def backward(self):
 
 Variable.backward = backward
 
-RULES = {
+RULES = {  # For each argument that has a gradient: (gy, y, *arguments, **settings) → that gradient.
     np.add: (lambda gy, y, a, b: gy, lambda gy, y, a, b: gy),
     np.subtract: (lambda gy, y, a, b: gy, lambda gy, y, a, b: -gy),
     np.multiply: (lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * a),

@@ -41,6 +41,16 @@ def test_there_are_twenty_four_steps(lang):
     assert [int(re.fullmatch(numbered, title)[1]) for title in titles] == build.STEPS
 
 
+@by_language
+def test_the_index_has_every_step(lang):
+    index = (build.HERE / {"en": "README.md", "ja": "README.ja.md"}[lang]).read_text(encoding="utf-8")
+    row = re.compile(r"^\| \[(\d+)\]\((.+)\) \| \[(.+)\]\((.+)\) \| .+ \|$", re.M)
+    for (number, file, title, path), step in zip(row.findall(index), build.STEPS, strict=True):
+        assert (int(number), build.HERE / file) == (step, build.source(step, lang))
+        assert path == f"{lang}/step{step:02}.ipynb" and (build.HERE / path).exists()
+        assert next(build.cells(step, lang))[1].partition("\n")[0].endswith(title)
+
+
 @by_step
 @by_language
 def test_a_step_is_short(step, lang):

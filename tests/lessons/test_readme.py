@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 BLOCKS = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.S)
 READMES = sorted(ROOT.glob("README*.md"))
 INDEXES = sorted(ROOT.glob("examples/README*.md"))
+COURSE = sorted(ROOT.glob("examples/course/README*.md"))
 # A block of code, or else what stands between blank lines: a heading, a paragraph, a list, a table.
 PARTS = re.compile(r"^```.*?^```$|^[^\n]+(?:\n[^\n]+)*", re.S | re.M)
 # What is the same in both languages: code, links, pictures but for their alt, numbers such as 3.11, 60,000 and 2-10-1.
@@ -47,7 +48,7 @@ def without_blank_lines(text):
 
 @pytest.mark.parametrize(
     "readme",
-    [*sorted(ROOT.glob("*.md")), ROOT / "tests/README.md", *INDEXES],
+    [*sorted(ROOT.glob("*.md")), ROOT / "tests/README.md", *INDEXES, *COURSE],
     ids=lambda path: path.relative_to(ROOT).as_posix(),
 )
 def test_links_lead_somewhere(readme):
@@ -72,7 +73,7 @@ def test_the_index_has_every_example(index):
     assert all(picture in ("", name) for picture, name in rows)
 
 
-@pytest.mark.parametrize("folder", [".", "examples"])
+@pytest.mark.parametrize("folder", [".", "examples", "examples/course"])
 def test_the_two_languages_keep_in_step(folder):
     english, japanese = ((ROOT / folder / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md"))
     assert outline(other_language(japanese)) == outline(english)
@@ -83,7 +84,8 @@ PAGES = r"(README|mistakes|recipes)(\.ja)?\.md"
 
 
 def other_language(text):
-    """`text`, which may link to pages in its language and set lang=, as the other language does it."""
+    """`text`, which may link to pages and steps in its language and set lang=, as the other language does it."""
+    text = re.sub(r"\b(en|ja)(?=/step\d\d)|(?<=step\d\d\.)(en|ja)", lambda m: "ja" if m[0] == "en" else "en", text)
     text = re.sub(PAGES, lambda m: f"{m[1]}.md" if m[2] else f"{m[1]}.ja.md", text)
     return re.sub(r'lang="(en|ja)"', lambda m: f'lang="{"ja" if m[1] == "en" else "en"}"', text)
 

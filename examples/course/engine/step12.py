@@ -101,7 +101,7 @@ class Negative(Function):
     def backward(self, gy, x):
         return (-gy,)
 
-RULES = {  # For each argument that has a gradient: (gy, y, *arguments, **settings) → that gradient.
+RULES = {
     np.add: Add,
     np.subtract: Subtract,
     np.multiply: Mul,
