@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Step 1. A slope is a difference
 #
-# To learn is to change numbers until an error is small. Which way to change them is what the slope says: the derivative
-# of the error. In twenty-four steps we build an engine that computes such derivatives for any program written in NumPy.
+# Learning means changing numbers until an error is small. The slope, that is the derivative of the error, says which
+# way to change them. In twenty-four steps we build an engine that computes such derivatives for any program written in
+# NumPy.
 #
 # Every step begins with what the last one could not do. Today there is nothing yet, so we begin with the definition:
 # how much does y = x³ change when x changes by a little? At x = 2 the slope is 3·2² = 12.
@@ -52,8 +53,8 @@ _ = plt.legend()
 
 # %% [markdown]
 # From right to left both errors first fall, then rise again. The lowest point of the central difference lies near h =
-# 1e-5, and there ten digits are right. Through all of the course this will be our judge: however a derivative was
-# computed, it has to agree with a difference.
+# 1e-5, and there ten digits are right. This will be our judge for the rest of the course: however we compute a
+# derivative, it must agree with a difference.
 #
 # ## Questions
 #

@@ -16,10 +16,10 @@ with fails(AttributeError):
     print(y, "was made by", y.creator)
 
 # %% [markdown]
-# Just a number. Nothing in 1.284 tells that it came from exp, and that 0.25 went in, which came from 0.5.
+# Just a number. Nothing about 1.284 says that it came from exp, that 0.25 went in, or that this came from 0.5.
 #
-# **The idea:** put the number into a box that also knows where it came from. The box is a `Variable`. What computes is
-# a `Function`: it takes the number out of one Variable, and puts the result into another, which remembers its
+# **The idea:** put the number into a box that also knows where it came from. The box is a `Variable`. A `Function` does
+# the computing: it takes the number out of one Variable, and puts the result into another, which remembers its
 # *creator*.
 
 

@@ -61,8 +61,8 @@ print("by the chain:  ", gx)
 
 # %% [markdown]
 # The forward pass goes from x to y, the *backward pass* from y to x. Each Function is asked once, however long the
-# chain is. And why backwards? One end result, many inputs: a single walk back from the end passes by all of them, while
-# the differences of step 1 had to start anew for each.
+# chain is. Why backwards? There is one result, and there are many inputs: a single walk back from the result passes all
+# of them, while the differences of step 1 had to start over for each.
 #
 # ## Questions
 #

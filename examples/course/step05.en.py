@@ -30,8 +30,8 @@ with fails(RecursionError):
     chain(x, 10_000).backward()
 
 # %% [markdown]
-# Our `backward` calls the `backward` of the next Variable, before it has itself come to an end. So 10,000 calls are
-# open at once, and Python allows about a thousand.
+# Our `backward` calls the `backward` of the next Variable, before it has finished itself. So 10,000 calls are open at
+# once, and Python allows about a thousand.
 #
 # **The idea:** a loop. All that a step of the walk needs is the Variable that it stands on. We take one step, and
 # forget the last.

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Step 6. Functions of many inputs
 #
-# So far every Function has one input, and a graph is a chain. Nothing interesting adds or multiplies:
+# So far every Function has one input, and a graph is a chain. It cannot even multiply two numbers:
 
 # %%
 from build import engine

@@ -63,7 +63,7 @@ Mul()(x, x).backward()
 print("x * x:", x.grad)
 
 # %% [markdown]
-# Both are right. One line has changed; it is the line where the most hand-written backward passes go wrong.
+# Both are right. One line has changed. It is the line where most hand-written backward passes go wrong.
 #
 # ## Questions
 #

@@ -32,7 +32,7 @@ print(wrong[:4], "...", wrong[-1])
 
 # %% [markdown]
 # It runs past the goal, and never settles. In the last step we made gradients add up. They still do when the next
-# `backward` begins: what x is told in its second step is the slope of the first plus that of the second.
+# `backward` begins: in its second step x gets the slope of the first plus that of the second.
 #
 # **The idea:** adding up is right within one pass, and between passes it has to be asked for. A gradient is cleared
 # before a new one is computed.

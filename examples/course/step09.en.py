@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Step 9. In which order?
 #
-# A result that is used twice, and was itself computed: a = x², y = a + a·b. At x = 3 and b = 2 we have y = 3x², whose
-# slope is 6x = 18.
+# Now take a result that was itself computed, and is used twice: a = x², y = a + a·b. At x = 3 and b = 2 we have y =
+# 3x², whose slope is 6x = 18.
 
 # %%
 from build import engine

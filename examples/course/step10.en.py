@@ -2,7 +2,7 @@
 # # Step 10. Memory that is given back
 #
 # For the order, each Function keeps its output `y`. And y keeps its creator. Let us make a thousand results, one after
-# the other, need none of them any more, and see how many are still there:
+# the other, let go of each, and count how many are still there:
 
 # %%
 import gc

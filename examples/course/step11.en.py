@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Step 11. Writing it as it is meant
 #
-# The engine is right, and no pleasure to use. (1 − a)² + 100·(b − a²)² would be eleven nested calls. What we want to
+# The engine is right, but no pleasure to use. (1 − a)² + 100·(b − a²)² would be eleven nested calls. What we want to
 # write does not work:
 
 # %%

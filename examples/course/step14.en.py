@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Step 14. Arrays change their shape
 #
-# Element by element, our Variables can hold arrays already. But as soon as the shape changes, NumPy turns away:
+# Element by element, our Variables can hold arrays already. But as soon as the shape changes, NumPy gives up:
 
 # %%
 from build import engine

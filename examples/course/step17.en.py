@@ -24,8 +24,9 @@ with fails(ValueError):
 #
 # **The idea:** follow one element. x[i, k] meets W[k, j] on the way to y[i, j], for all j. So its gradient is the sum
 # over j of gy[i, j]·W[k, j], and such a sum over j is a matrix product again: `gy @ W.T`. For W the sum runs over the
-# rows i: `x.T @ gy`. There is no other way to multiply these matrices that fits their shapes, which is how one
-# remembers it. With `swapaxes` in the place of `.T` it holds for stacks of matrices, too.
+# rows i: `x.T @ gy`. No other product of these matrices fits the shapes, which is a good way to remember it. With
+# `swapaxes` in the place of `.T` it holds for stacks of matrices, too. (A vector has to be written as a matrix of one
+# row or one column.)
 
 
 # %% engine

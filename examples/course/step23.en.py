@@ -22,7 +22,7 @@ print(((np.exp(x.data + h) - np.exp(x.data - h)) / (2 * h)).round(6))
 # And yet every network with this exp in the middle learns nonsense. The check was weak: it begins with ones, and gy = 1
 # is exactly where the mistake does not show.
 #
-# **The idea:** leave nothing special. Weigh the outputs with *random* numbers w, so that gy is not 1. Move all inputs
+# **The idea:** avoid special numbers. Weigh the outputs with *random* numbers w, so that gy is not 1. Move all inputs
 # at once, in a *random* direction v. If the engine is right, the difference along v and the sum of v times the gradient
 # agree, for whatever numbers we draw. A mistake would have to be lucky every time.
 
