@@ -57,19 +57,36 @@ def test_a_step_is_short(step, lang):
     assert len(build.source(step, lang).read_text(encoding="utf-8").splitlines()) <= 120
 
 
+def differences(english, japanese):
+    """Where the cells of two texts of one step differ in more than their language."""
+    if [kind for kind, _ in english] != [kind for kind, _ in japanese]:
+        return ["kinds of cells"]
+    return [a for (kind, a), (_, b) in zip(english, japanese, strict=True) if not alike(kind, a, b)]
+
+
+def alike(kind, english, japanese):
+    if kind != "markdown":
+        return english.replace('lang="en"', 'lang="ja"') == japanese
+    headings = [[line.split()[0] for line in text.splitlines() if line[:1] == "#"] for text in (english, japanese)]
+    facts = [sorted(FACTS.findall(text)) for text in (english, japanese)]
+    kana = [bool(re.search("[ぁ-ん]", text)) for text in (english, japanese)]
+    return headings[0] == headings[1] and facts[0] == facts[1] and kana == [False, True]
+
+
 @by_step
 def test_both_languages_have_the_same_cells_code_and_numbers(step):
+    assert differences(*(list(build.cells(step, lang)) for lang in LANGUAGES)) == []
+
+
+@by_step
+def test_a_difference_between_the_languages_is_noticed(step):
+    """In each cell in turn: a changed number or heading, another line of code, a cell left out, untranslated text."""
     english, japanese = (list(build.cells(step, lang)) for lang in LANGUAGES)
-    assert [kind for kind, _ in english] == [kind for kind, _ in japanese]
-    for (kind, text), (_, other) in zip(english, japanese, strict=True):
-        if kind == "markdown":
-            assert sorted(FACTS.findall(text)) == sorted(FACTS.findall(other)), text
-            assert [line.split()[0] for line in text.splitlines() if line.startswith("#")] == [
-                line.split()[0] for line in other.splitlines() if line.startswith("#")
-            ]
-            assert re.search("[ぁ-ん]", other) and not re.search("[ぁ-ん]", text)
-        else:
-            assert text.replace('lang="en"', 'lang="ja"') == other
+    for i, (kind, text) in enumerate(japanese):
+        changed = [text + " 7"] if kind != "markdown" else [text + " 7", text + "\n## ", english[i][1]]
+        for other in changed:
+            assert differences(english, [*japanese[:i], (kind, other), *japanese[i + 1 :]]) == [english[i][1]]
+        assert differences(english, [*japanese[:i], *japanese[i + 1 :]])
 
 
 @by_step
