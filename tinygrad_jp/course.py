@@ -113,24 +113,30 @@ def picture(y: Any) -> Graph:
     >>> picture(Variable(2.0) * 3.0).dot.count("->")
     2
     """
-    names, waiting = {id(y): "n0"}, [y]
-    lines = ["digraph {", "rankdir=LR", _node("n0", _text(y.data), "box")]
+    nodes, waiting = {id(y): ("n0", y)}, [y]
+    lines = ["digraph {", "rankdir=LR; size=8", _node("n0", _text(y.data), "box")]
+
+    def named(x: Any, text: str, shape: str) -> str:
+        """The name of the node for x, which is drawn when x is first met."""
+        if id(x) not in nodes:
+            nodes[id(x)] = f"n{len(nodes)}", x
+            lines.append(_node(nodes[id(x)][0], text, shape))
+            if shape == "box":
+                waiting.append(x)
+        return nodes[id(x)][0]
+
     while waiting:
         x = waiting.pop()
         f = x.creator
         if f is None:
             continue
-        if id(f) not in names:
-            names[id(f)] = f"n{len(names)}"
-            lines.append(_node(names[id(f)], getattr(getattr(f, "func", f), "__name__", type(f).__name__), "ellipse"))
-            for a in [a for a in getattr(f, "xs", None) or [f.x] if a is not None]:
-                if id(a) not in names:
-                    names[id(a)] = f"n{len(names)}"
-                    lines.append(_node(names[id(a)], _text(a.data), "box"))
-                    waiting.append(a)
-                lines.append(f"{names[id(a)]} -> {names[id(f)]}")
-        lines.append(f"{names[id(f)]} -> {names[id(x)]}")
-    return Graph("\n".join([*lines, "}"]), {}, "en")
+        drawn = id(f) in nodes
+        name = named(f, getattr(getattr(f, "func", f), "__name__", type(f).__name__), "ellipse")
+        lines.append(f"{name} -> {nodes[id(x)][0]}")
+        xs = [] if drawn else [a for a in getattr(f, "xs", None) or [f.x] if a is not None]
+        arrows = [f"{named(a, _text(a.data), 'box')} -> {name}" for a in xs]
+        lines += arrows  # Below the nodes, which `named` has written.
+    return Graph("\n".join([*lines, "}"]), dict(nodes.values()), "en")
 
 
 def _node(name: str, text: str, shape: str) -> str:

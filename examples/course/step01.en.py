@@ -61,7 +61,7 @@ _ = plt.legend()
 # Put your answers in the place of the `...`, and run the cell.
 #
 # 1. What does the central difference of x² at 3 give with the large step h = 0.5? Think of the picture first.
-# 2. An error depends on 1,000 numbers. How many times must it be computed for all of its slopes, by central
+# 2. An error depends on 1,000 numbers. How many times must it be evaluated to get all its slopes by central
 #    differences?
 
 # %%

@@ -25,7 +25,7 @@ print(y)
 def dot(y):
     """The graph behind y in DOT, the language of Graphviz."""
     names, node = {}, lambda x: names.setdefault(x.creator or x, len(names))
-    lines = ['digraph { rankdir=LR; node [label="", shape=box]; y [label=y]', f"{node(y)} -> y"]
+    lines = ['digraph { rankdir=LR; size=8; node [label="", shape=box]; y [label=y]', f"{node(y)} -> y"]
     for f in functions_behind(y):
         lines += [f'{node(x)} -> {names[f]} [label="{x.shape}"]' for x in f.xs]
         lines += [f'{names[f]} [label="{f.func.__name__}", shape=ellipse]']

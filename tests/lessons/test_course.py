@@ -3,12 +3,13 @@
 import importlib.util
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tinygrad_jp import course
+from tinygrad_jp import Variable, course
 
 plt = pytest.importorskip("matplotlib.pyplot")
 Check = course.Check
@@ -187,6 +188,23 @@ def test_a_notebook_is_valid(path):
         assert {output["output_type"] for output in cell["outputs"]} <= {"stream", "execute_result", "display_data"}
 
 
+def test_the_first_cell_installs_the_package_where_it_is_missing(monkeypatch, tmp_path):
+    """From the clone that the notebook lies in, or that lies beside it; else it says what to do."""
+    commands = []
+    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command[1:]))
+    exec(build.INSTALL, {})
+    assert commands == []
+    monkeypatch.setitem(sys.modules, "tinygrad_jp.course", None)  # As if it were not installed.
+    (tmp_path / "beside").symlink_to(ROOT)
+    for folder, clone in ((build.HERE / "en", ROOT), (build.HERE, ROOT), (tmp_path, tmp_path / "beside")):
+        monkeypatch.chdir(folder)
+        exec(build.INSTALL, {})
+        assert commands.pop() == ["-m", "pip", "install", "--quiet", f"{clone}[examples]"]
+    (tmp_path / "beside").unlink()
+    with pytest.raises(AssertionError, match="git clone the repository of tinygrad_jp first"):
+        exec(build.INSTALL, {})
+
+
 def test_a_stale_step_is_noticed(monkeypatch):
     """The engine of a step is built from its cells, and from nothing else."""
     cells = build.cells
@@ -200,3 +218,15 @@ def test_a_stale_step_is_noticed(monkeypatch):
     after = dict(build.engines())
     different = [path.stem for path in before if before[path] != after[path]]
     assert different == [f"step{step:02}" for step in range(13, 22)] + ["minitensor"]
+
+
+@pytest.mark.parametrize("number", [None, 12, 13, 21], ids=str)
+def test_a_picture_has_a_node_for_each_variable_and_function(number):
+    """In the library's engine, and in those of the course; what is used twice has one node and two arrows."""
+    names = {"Variable": Variable}
+    if number:
+        exec(build.engine(number), names)
+    x = names["Variable"](3.0)
+    drawn = course.picture(x * x + x)
+    assert (len(drawn.nodes), drawn.dot.count("->")) == (5, 6)
+    assert any(node is x for node in drawn.nodes.values()) and drawn.svg().count("<ellipse") == 2
