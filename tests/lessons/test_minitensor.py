@@ -4,9 +4,11 @@ What is tested here is `examples/course/minitensor.py`, with the library's check
 its Variable in the place of the library's.
 """
 
+import gc
 import importlib.util
 import itertools
 import operator
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -169,13 +171,69 @@ def test_a_wrong_rule_is_found(func, monkeypatch):
             testing.gradient_check(case.f, *case.inputs(np.random.default_rng(0)))
 
 
-def test_a_long_chain_and_its_memory():
+def test_a_long_chain():
     x = mini.Variable(1.0)
     y = x
-    for _ in range(10_000):
+    for _ in range(100_000):
         y = np.sin(y)
     y.backward()
-    assert 0 < x.grad.data < 1e-5
+    assert 0 < x.grad.data < 1e-6
+
+
+def test_a_graph_goes_with_its_last_variable():
+    """Without the garbage collector, of second derivatives, too."""
+    gc.collect()
+    gc.disable()
+    try:
+        x = mini.Variable([1.0, 2.0])
+        y = np.sum(np.tanh(x) * x)
+        y.backward(create_graph=True)
+        functions = [weakref.ref(f) for z in (y, x.grad) for f in mini.functions_behind(z)]
+        assert all(f() is not None for f in functions)
+        del y
+        x.cleargrad()
+        assert all(f() is None for f in functions)
+    finally:
+        gc.enable()
+
+
+def test_gradients_add_up_until_they_are_cleared_and_share_no_memory():
+    a, b = mini.Variable([1.0, 2.0]), mini.Variable([3.0, 4.0])
+    for times in (1, 2):
+        (a + b).backward()
+        np.testing.assert_array_equal(a.grad.data, [times, times])
+        assert not np.shares_memory(a.grad.data, b.grad.data) and a.grad.creator is None
+    a.cleargrad()
+    assert a.grad is None
+    a.backward()
+    np.testing.assert_array_equal(a.grad.data, [1, 1])
+
+
+def test_a_backward_pass_that_fails_changes_no_gradient(monkeypatch):
+    a, b = mini.Variable(2.0), mini.Variable(3.0)
+    y = a * np.sin(b)
+    monkeypatch.setitem(mini.RULES, np.sin, (lambda gy, y, x: 1 / 0,))
+    with pytest.raises(ZeroDivisionError):
+        y.backward()
+    assert a.grad is None and b.grad is None
+
+
+@pytest.mark.parametrize("data", [3, [1, 2], np.arange(3), np.float32(2), np.ones((2, 0))], ids=str)
+def test_a_gradient_has_the_shape_and_dtype_of_its_variable(data):
+    x = mini.Variable(data)
+    np.sum(x * x * np.ones(x.shape)).backward()
+    assert (x.grad.shape, x.grad.dtype) == (x.shape, x.dtype)
+    assert x.dtype == (np.float32 if np.asarray(data).dtype == np.float32 else np.float64)
+    np.testing.assert_array_equal(x.grad.data, 2 * x.data)
+
+
+def test_arrays_on_the_left_and_comparisons():
+    x = mini.Variable([1.0, 2.0])
+    y = np.array([3.0, 4.0]) * x - np.float64(1) + [1.0, 1.0] * x
+    assert isinstance(y, mini.Variable)
+    y.backward()
+    np.testing.assert_array_equal(x.grad.data, [4, 5])
+    assert type(x > 1) is np.ndarray
 
 
 def test_it_learns_the_digits_to_the_librarys_losses():
