@@ -65,7 +65,7 @@ def engine(step):
     plain = sorted(line for line in imports if "numpy" not in line)
     numpy = sorted((line for line in imports if "numpy" in line), key=lambda line: line.startswith("from"))
     opening = "\n\n".join("\n".join(lines) for lines in (plain, numpy) if lines)
-    return HEADER + opening + "\n\n\n" * bool(opening) + "\n\n".join(definitions.values()) + "\n"
+    return opening + "\n\n\n" + "\n\n".join(definitions.values()) + "\n"
 
 
 def change(node, text, imports, definitions, rules):
@@ -109,17 +109,15 @@ def engines():
     """What is built of the engine: a path and its text for each step that changes it, and minitensor.py."""
     changed = [step for step in STEPS if any(kind == "engine" for kind, _ in cells(step))]
     for step in changed[:-1]:
-        yield HERE / "engine" / f"step{step:02}.py", engine(step)
-    yield HERE / "minitensor.py", engine(changed[-1])
+        yield (
+            HERE / "engine" / f"step{step:02}.py",
+            f'"""The engine after step {step} of the course."""\n{engine(step)}',
+        )
+    yield HERE / "minitensor.py", HEADER + engine(changed[-1])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Notebooks
-
-
-def body(text):
-    """An engine without what only a file needs."""
-    return text.removeprefix(HEADER).strip()
 
 
 def notebook(step, lang):
@@ -146,7 +144,7 @@ def expanded(step, lang):
     yield "code", "#@title tinygrad_jp\n" + INSTALL.strip()
     for kind, text in rest:
         if start := re.search(r"^exec\(engine\((\d+)\)\).*\n", text, re.M):
-            yield "code", f"#@title The engine after step {start[1]}\n" + body(engine(int(start[1])))
+            yield "code", f"#@title The engine after step {start[1]}\n" + engine(int(start[1])).strip()
             text = text.replace(start[0], "").replace("from build import engine\n", "")
         yield ("markdown" if kind == "markdown" else "code"), text.strip("\n")
 

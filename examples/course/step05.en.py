@@ -38,23 +38,16 @@ with fails(RecursionError):
 
 
 # %% engine
-class Variable:
-    """A number that knows the Function it came from, and its gradient."""
+def backward(self):
+    self.grad = 1.0
+    y = self
+    while y.creator:
+        x = y.creator.x
+        x.grad = y.creator.backward(y.grad, x.data)
+        y = x
 
-    def __init__(self, data, creator=None):
-        self.data, self.creator, self.grad = data, creator, None
 
-    def __repr__(self):
-        return f"Variable({self.data})"
-
-    def backward(self):
-        self.grad = 1.0
-        y = self
-        while y.creator:
-            x = y.creator.x
-            x.grad = y.creator.backward(y.grad, x.data)
-            y = x
-
+Variable.backward = backward  # A method may be replaced from outside.
 
 # %%
 x = Variable(1.0)

@@ -36,30 +36,11 @@ print(wrong[:4], "...", wrong[-1])
 
 
 # %% engine
-class Variable:
-    """A number that knows the Function it came from, and its gradient."""
+def cleargrad(self):
+    self.grad = None
 
-    def __init__(self, data, creator=None):
-        self.data, self.creator, self.grad = data, creator, None
 
-    def __repr__(self):
-        return f"Variable({self.data})"
-
-    def cleargrad(self):
-        self.grad = None
-
-    def backward(self):
-        self.grad = 1.0
-        waiting = [self]
-        while waiting:
-            y = waiting.pop()
-            if y.creator:
-                xs = y.creator.xs
-                gxs = y.creator.backward(y.grad, *[x.data for x in xs])
-                for x, gx in zip(xs, gxs, strict=True):
-                    x.grad = gx if x.grad is None else x.grad + gx
-                    waiting.append(x)
-
+Variable.cleargrad = cleargrad
 
 # %%
 right = descend(Variable(5.0), forget=Variable.cleargrad)

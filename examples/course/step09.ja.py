@@ -31,24 +31,15 @@ picture(y)
 
 
 # %% engine
-class Variable:
-    """A number that knows the Function it came from, and its gradient."""
+def backward(self):
+    self.grad = 1.0
+    for f in functions_behind(self):
+        gxs = f.backward(f.y.grad, *[x.data for x in f.xs])
+        for x, gx in zip(f.xs, gxs, strict=True):
+            x.grad = gx if x.grad is None else x.grad + gx
 
-    def __init__(self, data, creator=None):
-        self.data, self.creator, self.grad = data, creator, None
 
-    def __repr__(self):
-        return f"Variable({self.data})"
-
-    def cleargrad(self):
-        self.grad = None
-
-    def backward(self):
-        self.grad = 1.0
-        for f in functions_behind(self):
-            gxs = f.backward(f.y.grad, *[x.data for x in f.xs])
-            for x, gx in zip(f.xs, gxs, strict=True):
-                x.grad = gx if x.grad is None else x.grad + gx
+Variable.backward = backward
 
 
 def __call__(self, *xs):
@@ -58,7 +49,7 @@ def __call__(self, *xs):
     return self.y
 
 
-Function.__call__ = __call__  # A method may be replaced from outside; all kinds of Functions have it now.
+Function.__call__ = __call__  # All kinds of Functions have it now.
 
 
 def functions_behind(y):

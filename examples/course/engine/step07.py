@@ -1,4 +1,4 @@
-"""minitensor: plain NumPy differentiated, networks trained, graphs drawn. Built by the course."""
+"""The engine after step 7 of the course."""
 import numpy as np
 
 

@@ -1,4 +1,4 @@
-"""minitensor: plain NumPy differentiated, networks trained, graphs drawn. Built by the course."""
+"""The engine after step 8 of the course."""
 import numpy as np
 
 
@@ -11,9 +11,6 @@ class Variable:
     def __repr__(self):
         return f"Variable({self.data})"
 
-    def cleargrad(self):
-        self.grad = None
-
     def backward(self):
         self.grad = 1.0
         waiting = [self]
@@ -25,6 +22,9 @@ class Variable:
                 for x, gx in zip(xs, gxs, strict=True):
                     x.grad = gx if x.grad is None else x.grad + gx
                     waiting.append(x)
+
+    def cleargrad(self):
+        self.grad = None
 
 class Function:
     """Called on Variables, it returns one that remembers the call."""

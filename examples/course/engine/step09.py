@@ -1,4 +1,4 @@
-"""minitensor: plain NumPy differentiated, networks trained, graphs drawn. Built by the course."""
+"""The engine after step 9 of the course."""
 import numpy as np
 
 
@@ -11,15 +11,15 @@ class Variable:
     def __repr__(self):
         return f"Variable({self.data})"
 
-    def cleargrad(self):
-        self.grad = None
-
     def backward(self):
         self.grad = 1.0
         for f in functions_behind(self):
             gxs = f.backward(f.y.grad, *[x.data for x in f.xs])
             for x, gx in zip(f.xs, gxs, strict=True):
                 x.grad = gx if x.grad is None else x.grad + gx
+
+    def cleargrad(self):
+        self.grad = None
 
 class Function:
     """Called on Variables, it returns one that remembers the call."""

@@ -1,4 +1,4 @@
-"""minitensor: plain NumPy differentiated, networks trained, graphs drawn. Built by the course."""
+"""The engine after step 10 of the course."""
 import numpy as np
 
 
@@ -11,9 +11,6 @@ class Variable:
     def __repr__(self):
         return f"Variable({self.data})"
 
-    def cleargrad(self):
-        self.grad = None
-
     def backward(self):
         grads = {self.creator or self: 1.0}
         for f in functions_behind(self):
@@ -23,6 +20,9 @@ class Variable:
                 grads[key] = grads[key] + g if key in grads else g
         for x, g in grads.items():
             x.grad = g if x.grad is None else x.grad + g
+
+    def cleargrad(self):
+        self.grad = None
 
 class Function:
     """Called on Variables, it returns one that remembers the call."""
