@@ -104,8 +104,8 @@ y.backward()
 print(y, x.grad)
 
 # %% [markdown]
-# The same text computes, and is differentiated. This is what sets engines like this one, HIPS autograd or JAX apart
-# from a library with functions of its own: nothing has to be learnt twice.
+# The same text computes, and is differentiated. There is no second set of functions to learn, and a program that was
+# written years ago can be differentiated today.
 #
 # ## Questions
 #
