@@ -147,6 +147,9 @@ def expanded(step, lang):
             yield "code", f"#@title The engine after step {start[1]}\n" + engine(int(start[1])).strip()
             text = text.replace(start[0], "").replace("from build import engine\n", "")
         yield ("markdown" if kind == "markdown" else "code"), text.strip("\n")
+    ways = [(step - 1, "← {}"), (step + 1, "{} →")]
+    links = [f"[{arrow.format(other)}](step{other:02}.ipynb)" for other, arrow in ways if other in STEPS]
+    yield "markdown", " · ".join(links)
 
 
 def run(text, namespace, name, count):

@@ -25,8 +25,8 @@ with fails(ValueError):
 
 # %% [markdown]
 # Two leaks. The first is our own: `np.ones(self.shape)` is float64, and all that is multiplied by it becomes float64.
-# The second came with the data. After `w.data -= lr * w.grad` the weights would follow. No error tells; training just
-# takes twice the memory from then on.
+# The second came with the data. After `w.data = w.data - lr * w.grad` the weights would follow. No error tells;
+# training just takes twice the memory from then on.
 #
 # **The idea:** a gradient has the shape *and* the dtype of its Variable. `np.ones_like` begins in the right one.
 # `fitted`, which sees to the shape, sees to the dtype, too. And whole numbers, which have no slopes, become floats on

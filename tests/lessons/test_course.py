@@ -184,6 +184,8 @@ def test_a_notebook_is_valid(path):
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
     assert "pip" in "".join(code[0]["source"])
+    links = re.findall(r"\]\((.+?)\)", "".join(notebook["cells"][-1]["source"]))
+    assert links and all((path.parent / link).exists() for link in links)
     for cell in code:
         assert {output["output_type"] for output in cell["outputs"]} <= {"stream", "execute_result", "display_data"}
 
