@@ -18,6 +18,7 @@ from tinygrad_jp import PULLBACKS
 from tinygrad_jp.calculus import (
     decompositions,
     elements,
+    fourier,
     linear_algebra,
     norms,
     orders,
@@ -120,6 +121,8 @@ METHODS += ["weibull", "linear", "median_unbiased", "normal_unbiased", "lower", 
 EYE = np.eye(3, dtype=np.float32)
 APART = np.diag(np.float32([4, 9, 16, 25]))  # Added to a matrix, it keeps eigenvalues and singular values apart.
 MASK = np.array([[True, False, True], [False, False, True]])
+FFT, TURNED = np.fft, np.exp(1j * np.arange(5)).astype(np.complex64)
+BINNED = np.array([0.0, 0.4, 0.5, 1.0, 2.0, 3.0])
 SEEN = np.array([[True, False, True], [False, False, False]])
 
 # fmt: off
@@ -186,6 +189,7 @@ CASES: list[Case] = [
          (2, 3), (5,), ()),
     case("interp, periodic", lambda x, p, h: np.interp(4 * x, POINTS[::-1] + p / 9, h, period=3.5), np.interp,
          (2, 3), (5,), (5,)),
+    case("astype by NumPy", lambda x: np.astype(x, np.float64), arrays.astype, (2, 3)),
     case("astype", lambda x: x.astype(np.float64), arrays.astype, (2, 3)),
     # Sums and extremes
     *(
@@ -478,6 +482,67 @@ CASES: list[Case] = [
         for mode in ("edge", "reflect", "symmetric", "wrap")
     ),
     case("full_like", lambda x: np.full_like(x, x.sum()), np.broadcast_to, (3,)),
+    case("full", lambda x: np.full((2, 3), x, like=x), np.broadcast_to, (3,), value=lambda x: np.full((2, 3), x)),
+    case("asarray of nested lists", lambda x: np.asarray([[x[0], 1.0], [x[1], x[0]]], like=x), shapes._stack, (2,),
+         value=lambda x: np.array([[x[0], 1.0], [x[1], x[0]]])),
+    case("copy", np.copy, np.copy, (2, 3)),
+    *(
+        case(f"pad {settings}", lambda x, s=settings: np.pad(x, ((1, 2), (2, 4)), **s), np.pad, (3, 2))
+        for settings in [{"mode": "linear_ramp"}, {"mode": "linear_ramp", "end_values": ((1, 2), (3, 4))},
+                         {"mode": "mean"}, {"mode": "mean", "stat_length": ((1, 2), (2, 1))},
+                         {"mode": "reflect", "reflect_type": "odd"}, {"mode": "symmetric", "reflect_type": "odd"}]
+    ),
+    *(
+        case(f"{f.__name__} of {shape}", f, np.reshape, shape)
+        for n, f in enumerate([np.atleast_1d, np.atleast_2d, np.atleast_3d], 1) for shape in [(), (3,), (2, 3)][:n]
+    ),
+    case("column_stack", lambda *xs: np.column_stack(xs), shapes._concatenate, (2,), (2, 3)),
+    case("dstack", lambda *xs: np.dstack(xs), shapes._concatenate, (3,), (1, 3), (1, 3, 2)),
+    case("stack of nested lists", lambda x: np.stack([np.tile(x, 2), [x * x, 1.0]]), shapes._stack, ()),
+    case("append", np.append, shapes._concatenate, (2, 3), (2,)),
+    case("append along", lambda a, b: np.append(a, b, axis=1), shapes._concatenate, (2, 3), (2, 1)),
+    case("array_split", lambda x: np.array_split(x, 3, axis=-1)[0], operator.getitem, (2, 4)),
+    case("hsplit", lambda x: np.hsplit(x, [1])[1], operator.getitem, (2, 4)),
+    case("vsplit", lambda x: np.vsplit(x, 2)[1], operator.getitem, (2, 4)),
+    case("dsplit", lambda x: np.dsplit(x, 2)[1], operator.getitem, (2, 1, 4)),
+    case("unstack", lambda x: np.unstack(x, axis=1)[2], np.moveaxis, (2, 3)),
+    case("flipud", np.flipud, np.flip, (2, 3)),
+    case("fliplr", np.fliplr, np.flip, (2, 3)),
+    case("rot90", np.rot90, np.rot90, (2, 3)),
+    case("rot90 more", lambda x: np.rot90(x, 3, (2, 0)), np.rot90, (2, 3, 4)),
+    case("rollaxis", lambda x: np.rollaxis(x, 2), np.rollaxis, (2, 3, 4)),
+    case("rollaxis behind", lambda x: np.rollaxis(x, -3, 2), np.rollaxis, (2, 3, 4)),
+    case("diag of a vector", lambda x: np.diag(x, -1), np.diag, (3,)),
+    case("diag of a matrix", lambda x: np.diag(x, 1), np.diag, (3, 4)),
+    case("diagflat", lambda x: np.diagflat(x, 1), np.diagflat, (2, 2)),
+    case("tril of a vector", np.tril, np.tril, (3,)),
+    case("triu of a vector", np.triu, np.triu, (3,)),
+    case("compress", lambda x: np.compress([True, False, True], x), np.compress, (2, 3)),
+    case("compress along", lambda x: np.compress([False, True], x, axis=1), np.compress, (2, 3)),
+    case("extract", lambda x: np.extract(MASK, x), np.extract, (2, 3)),
+    case("delete", lambda x: np.delete(x, [1, -1]), np.delete, (2, 3)),
+    case("delete along", lambda x: np.delete(x, slice(None, None, 2), axis=1), np.delete, (2, 3)),
+    case("delete by mask", lambda x: np.delete(x, MASK[0], 1), np.delete, (2, 3)),
+    case("insert", lambda x, v: np.insert(x, [1, 1, 4], v), np.insert, (2, 3), (3,)),
+    case("insert a number", lambda x, v: np.insert(x, 1, v, axis=1), np.insert, (2, 3), ()),
+    case("insert a row", lambda x, v: np.insert(x, -1, v, axis=0), np.insert, (2, 3), (3,)),
+    case("insert columns", lambda x, v: np.insert(x, slice(0, 3, 2), v, axis=1), np.insert, (2, 3), (2, 2)),
+    case("insert by mask", lambda x, v: np.insert(x, MASK[0], v, axis=1), np.insert, (2, 3), (2, 1)),
+    case("resize", lambda x: np.resize(x, (3, 5)), np.resize, (2, 3)),
+    case("resize to fewer", lambda x: np.resize(x, 2), np.resize, (2, 3)),
+    case("meshgrid", lambda a, b: np.stack(np.meshgrid(a, b)), np.broadcast_to, (3,), (2,)),
+    case("meshgrid ij", lambda a, b: np.stack(np.meshgrid(a, b, MASK[0], indexing="ij")), np.broadcast_to, (3,), (2,)),
+    case("meshgrid sparse", lambda a, b: np.subtract(*np.meshgrid(a, b, sparse=True)), np.reshape, (3,), (2,)),
+    case("broadcast_arrays", lambda a, b: np.stack(np.broadcast_arrays(a, b)), np.broadcast_to, (2, 1), (3,)),
+    case("linspace", lambda a, b: np.linspace(a, b, 5), np.linspace, (), ()),
+    case("linspace without its end", lambda a, b: np.linspace(a, b, 4, False, axis=1), np.linspace, (2, 1), (3,)),
+    case("linspace of one", lambda a, b: np.linspace(a, b, 1), np.linspace, (), ()),
+    case("linspace's step", lambda a, b: np.linspace(a, b, 5, retstep=True)[1], np.divide, (2,), (2,)),
+    case("logspace", lambda a, b: np.logspace(a, b, 4), np.power, (), (), domain=UNIT),
+    case("logspace of bases", lambda a, b, c: np.logspace(a, b, 4, base=c, axis=-1), np.power, (2,), (), (2,),
+         domain=POSITIVE),
+    case("geomspace", lambda a, b: np.geomspace(a, b, 4), np.linspace, (), (), domain=POSITIVE),
+    case("geomspace below 0", lambda a, b: np.geomspace(-a, -b, 4, axis=1), np.linspace, (2,), (2,), domain=POSITIVE),
     case("flip", np.flip, np.flip, (2, 3)),
     case("flip axis", lambda x: np.flip(x, (1,)), np.flip, (2, 3)),
     case("roll", lambda x: np.roll(x, 2), np.roll, (2, 3)),
@@ -505,6 +570,96 @@ CASES: list[Case] = [
     ),
     case("scatter", lambda x: shapes.scatter_add(x, [0, 2, 2], (4,)), shapes.scatter_add.primitive, (3,),
          value=lambda x: np.array([x[0], 0, x[1] + x[2], 0])),
+    # Signals
+    case("diff", np.diff, operator.getitem, (2, 4)),
+    case("diff twice", lambda x: np.diff(x, 2, axis=0), operator.getitem, (4, 2)),
+    case("diff with ends", lambda x, a, b: np.diff(x, prepend=a, append=b), shapes._concatenate, (2, 3), (), (2, 2)),
+    case("ediff1d", np.ediff1d, shapes._concatenate, (2, 3)),
+    case("ediff1d with ends", lambda x, a, b: np.ediff1d(x, b, a), shapes._concatenate, (4,), (2, 1), ()),
+    case("trapezoid", np.trapezoid, np.sum, (2, 4)),
+    case("trapezoid of dx", lambda y, d: np.trapezoid(y, dx=d, axis=0), np.sum, (4, 2), ()),
+    case("trapezoid over x", np.trapezoid, np.sum, (2, 4), (4,)),
+    case("trapezoid over many x", lambda y, x: np.trapezoid(y, x, axis=0), np.sum, (4, 2), (4, 2)),
+    *(
+        case(f"gradient, edge_order {order}", lambda x, e=order: np.stack(np.gradient(x, edge_order=e)),
+             shapes._concatenate, (3, 4))
+        for order in (1, 2)
+    ),
+    *(
+        case(f"gradient with spacings, edge_order {order}",
+             lambda x, h, e=order: np.stack(np.gradient(x, h, [0.0, 1.0, 1.5, 3.0], edge_order=e)),
+             shapes._concatenate, (3, 4), (), domain=POSITIVE)
+        for order in (1, 2)
+    ),
+    *(
+        case(f"gradient at positions, edge_order {order}",
+             lambda x, d, e=order: np.gradient(x, np.cumsum(d), axis=1, edge_order=e),
+             shapes._concatenate, (2, 4), (4,), domain=POSITIVE)
+        for order in (1, 2)
+    ),
+    *(
+        case(f"{f.__name__} {mode} of {a} and {b}", lambda a, b, f=f, m=mode: f(a, b, m), f, (a,), (b,))
+        for f in (np.convolve, np.correlate) for mode in ("full", "same", "valid")
+        for a, b in [(5, 3), (5, 2), (2, 5), (3, 4), (3, 3)]
+    ),
+    case("convolve with a number", np.convolve, np.convolve, (3,), ()),
+    case("polyval", np.polyval, np.multiply, (3,), (2, 2)),
+    case("polyval of a number", np.polyval, np.multiply, (3,), ()),
+    case("polyval of a list", lambda x: np.polyval([x, 2.0, x * x], x), np.multiply, ()),
+    case("polyfit", lambda y: np.polyfit([0.0, 1.0, 2.5, 3.0], y, 2), np.matmul, (4,)),
+    case("polyfit of a matrix", lambda x, y, w: np.polyfit(np.cumsum(x), y, 1, w=w), np.matmul, (4,), (4, 2), (4,),
+         domain=POSITIVE),
+    case("poly", np.poly, np.convolve, (3,)),
+    case("polyadd", np.polyadd, np.add, (3,), (2,)),
+    case("polysub", np.polysub, np.subtract, (2,), (4,)),
+    case("polymul", np.polymul, np.convolve, (3,), (2,)),
+    case("polyder", lambda p: np.polyder(p, 2), np.multiply, (4,)),
+    case("polyint", lambda p: np.polyint(p, 2, [3.0, 4.0]), shapes._concatenate, (3,)),
+    case("vander", np.vander, np.power, (3,)),
+    case("vander increasing", lambda x: np.vander(x, 4, increasing=True), np.power, (3,)),
+    case("cov", np.cov, np.matmul, (2, 5)),
+    case("cov of a vector", np.cov, np.matmul, (5,)),
+    case("cov of two", lambda x, y: np.cov(x, y, bias=True), np.matmul, (2, 5), (5,)),
+    case("cov of columns", lambda x, y: np.cov(x, y, rowvar=False, ddof=0), np.matmul, (5, 2), (5, 1)),
+    case("cov weighted", lambda x, w: np.cov(x, aweights=w, fweights=[1, 2, 1, 3]), np.matmul, (2, 4), (4,),
+         domain=POSITIVE),
+    case("cov weighted, ddof 0", lambda x, w: np.cov(x, aweights=w, ddof=0), np.matmul, (2, 4), (4,), domain=POSITIVE),
+    case("corrcoef", np.corrcoef, np.clip, (3, 5)),
+    case("corrcoef of two", np.corrcoef, np.clip, (5,), (5,)),
+    case("corrcoef of columns", lambda x: np.corrcoef(x, rowvar=False), np.clip, (5, 2)),
+    case("histogram by weights", lambda w: np.histogram(BINNED, 3, weights=w)[0], shapes.scatter_add.primitive, (6,)),
+    case("histogram by weights, density",
+         lambda w: np.histogram(BINNED, [0, 0.5, 1.0, 3.0], weights=w, density=True)[0], np.divide, (6,),
+         domain=POSITIVE),
+    case("bincount", lambda w: np.bincount([0, 3, 3, 1], w, minlength=6), np.bincount, (4,)),
+    # Fourier transforms
+    case("filter", lambda x: FFT.irfft(FFT.rfft(x) * x[0, :4]), np.fft.irfft, (2, 6)),
+    case("filter by a signal", lambda x, h: FFT.irfft(FFT.rfft(x) * FFT.rfft(h), 5), np.fft.irfft, (5,), (5,)),
+    case("filter on the left", lambda x: FFT.irfft(x[:4] * FFT.rfft(x)), np.multiply, (6,)),
+    case("power spectrum", lambda x: abs(FFT.rfft(x)) ** 2, fourier.OWN[np.absolute], (2, 5)),
+    case("fft, real part", lambda x: np.real(FFT.fft(x) * (2 + 1j)), fourier.OWN[np.real], (2, 4)),
+    case("fft, imaginary part", lambda x: np.imag(FFT.fft(x, 3, axis=0)), fourier.OWN[np.imag], (4, 2)),
+    case("fft, filled up", lambda x: np.imag(FFT.fft(x, 6, norm="ortho")), np.fft.fft, (4,)),
+    case("fft, angle", lambda x: np.angle(FFT.fft(x)[..., 1:3]), fourier.OWN[np.angle], (5,)),
+    case("fft, conjugate", lambda x: np.real(np.conj(FFT.fft(x)) ** 2), fourier.OWN[np.conjugate], (4,)),
+    case("ifft", lambda x: np.real(FFT.ifft(FFT.fft(x) * TURNED)), np.fft.ifft, (5,)),
+    case("rfft", lambda x: np.imag(FFT.rfft(x, 6, norm="forward")), np.fft.rfft, (2, 5)),
+    case("irfft, odd", lambda x: FFT.irfft(FFT.rfft(x) ** 2, 5), np.fft.irfft, (6,)),
+    case("irfft, filled up", lambda x: FFT.irfft(FFT.rfft(x), 9, norm="ortho"), np.fft.irfft, (6,)),
+    case("hfft", FFT.hfft, np.fft.irfft, (4,)),
+    case("ihfft", lambda x: np.abs(FFT.ihfft(x)), np.fft.rfft, (5,)),
+    case("fft2", lambda x: np.abs(FFT.fft2(x)), np.fft.fft, (3, 4)),
+    case("fftn", lambda x: np.abs(FFT.ifftn(FFT.fftn(x, (3, 5), (1, 0)) ** 2)), np.fft.ifft, (3, 4)),
+    case("ifft2", lambda x: np.imag(FFT.ifft2(x)), np.fft.ifft, (3, 4)),
+    case("rfftn", lambda x: FFT.irfftn(FFT.rfftn(x) * (1 + 2j), (3, 5), (0, 1)), np.fft.irfft, (3, 4)),
+    case("rfft2", lambda x: FFT.irfft2(FFT.rfft2(x) * 2j), np.fft.rfft, (2, 3, 4)),
+    case("quotient of spectra", lambda x, h: np.real(FFT.ifft(FFT.fft(x) / (FFT.fft(h) + 5))), np.divide, (4,), (4,),
+         domain=UNIT),
+    case("exp of a spectrum", lambda x: np.real(np.exp(FFT.fft(x) / 5)), np.exp, (4,)),
+    case("a spectrum less a signal", lambda x: np.abs(x[0] - FFT.fft(x[1])), fourier.OWN[fourier.as_complex_numbers],
+         (2, 4)),
+    case("fftshift", FFT.fftshift, np.roll, (3, 4)),
+    case("ifftshift", lambda x: FFT.ifftshift(x, axes=0), np.roll, (3, 4)),
     # F
     case("sigmoid", F.sigmoid, stable.sigmoid, (2, 3), value=lambda x: 1 / (1 + np.exp(-x))),
     case("relu", F.relu, activations._relu, (2, 3), value=lambda x: x * (x > 0)),
@@ -648,7 +803,18 @@ CASES: list[Case] = [
 # Of float32, NumPy and SciPy make float64 in these.
 WIDER = {"astype", "x ** whole numbers", "clip by arrays", "rank", "expn of order 2"}
 WIDER |= {"gammainc of order 2", "gammaincc of order 2"}
-WIDER |= {c.name for c in CASES if c.name.startswith(("float_power", "interp"))}
+WIDER |= {
+    "astype by NumPy",
+    "asarray of nested lists",
+    "stack of nested lists",
+    "polyval of a list",
+    "polyder",
+    "polyfit",
+    "polyfit of a matrix",
+    "polyint",
+}
+WIDER |= {"polyfit", "polyfit of a matrix", "vander", "vander increasing", "bincount", "histogram by weights, density"}
+WIDER |= {c.name for c in CASES if c.name.startswith(("float_power", "interp", "geomspace", "cov", "corrcoef"))}
 
 # What is checked in a file of its own: file → entries of the table.
 ELSEWHERE = {

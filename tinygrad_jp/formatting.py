@@ -56,7 +56,7 @@ def number(x: ArrayLike, digits: int = 4) -> str:
     """
     x = fetched(x)
     x = x[()] if isinstance(x, np.ndarray) else x
-    return f"{x:.{digits}g}" if isinstance(x, float | np.floating) else str(x)
+    return f"{x:.{digits}g}" if isinstance(x, float | complex | np.inexact) else str(x)
 
 
 def nested(x: Array) -> Any:
@@ -77,12 +77,14 @@ def statistics(x: Array, digits: int = 4) -> tuple[str, str]:
     """The mean and the standard deviation of an array, as text."""
     x = fetched(x)
     with np.errstate(all="ignore"):
-        return number(np.mean(x, dtype=float), digits), number(np.std(x, dtype=float), digits)
+        wide = np.result_type(x, float)
+        return number(np.mean(x, dtype=wide), digits), number(np.std(x, dtype=wide), digits)
 
 
 def norm(x: Array) -> float:
     """The Euclidean norm, without overflow."""
-    x = np.abs(np.asarray(fetched(x), float))
+    x = fetched(x)
+    x = np.abs(np.asarray(x, np.result_type(x, float)))
     largest = x.max(initial=0)
     if not 0 < largest < np.inf:
         return float(largest)

@@ -88,10 +88,13 @@ class ArrayMethods:
     def transpose(self, *axes: Any) -> Self:
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
-    def ravel(self) -> Self:
-        return np.reshape(self, -1)
+    def ravel(self, order: str = "C") -> Self:
+        return np.reshape(self, -1, order=order)
 
     flatten = ravel
+
+    def compress(self, condition: "ArrayLike", axis: int | None = None) -> Self:
+        return np.compress(condition, self, axis)
 
     def copy(self) -> Self:
         return np.positive(self)

@@ -96,6 +96,8 @@ def test_methods_are_the_functions():
         (x.flatten(), x.data.ravel()), (x.transpose(1, 0), x.data.T), (x.T, x.data.T), (x.transpose(), x.data.T),
         (x.swapaxes(0, 1), x.data.T), (x[:, None].squeeze(1), x.data), (x.clip(1, 2), x.data.clip(1, 2)),
         (x.dot(x.T), x.data @ x.data.T), (x.astype(np.float32), x.data), (x.ravel(), x.data.ravel()),
+        (x.ravel("F"), x.data.ravel("F")), (x.compress([True], 1), x.data.compress([True], 1)),
+        (np.fft.fft(x).real, np.fft.fft(x.data).real), (np.fft.fft(x).conj().imag, -np.fft.fft(x.data).imag),
     ]:  # fmt: skip
         assert isinstance(y, Variable)
         assert y.creator is not None

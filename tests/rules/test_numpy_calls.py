@@ -29,6 +29,12 @@ def norms_of_nothing():
 NORMS_OF_NOTHING = norms_of_nothing()
 
 
+INDICES = [0, -1, 1, 9, slice(None, None, 2), slice(1, 1), [0, 1], [1, 1, 0], [], np.array([True, False, True]), 1.5]
+MARGINS = [{"mode": m} for m in ("edge", "reflect", "symmetric", "wrap", "linear_ramp", "mean")]
+MARGINS += [{"mode": "linear_ramp", "end_values": (1, 2)}, {"mode": "mean", "stat_length": 2}]
+MARGINS += [{"mode": m, "reflect_type": "odd"} for m in ("reflect", "symmetric")] + [{"mode": "edge", "end_values": 1}]
+
+
 def reshaped(shape):
     n = int(np.prod(shape))
     shapes = (-1, (n,), (n, 1), (1, -1), (7, 5), (-1, -1))
@@ -65,6 +71,20 @@ def pieces(shape):
         {"condlist": [x < 0], "funclist": [lambda x: x[:0].sum(), 2.0]},
         {"condlist": [], "funclist": [3.0]},
     ]
+
+
+NORMS = ({}, {"norm": "ortho"}, {"norm": "forward"}, {"norm": "nonsense"})
+
+
+def transforms(shape):  # Of nothing, NumPy's irfft reads memory that nobody has written.
+    lengths = ({}, {"n": 4}, {"n": 3}, {"n": 1}, {"n": 0})
+    return [{**n, **a, **m} for n in lengths for a in ({}, *ALONG[1:]) for m in NORMS if 0 not in shape]
+
+
+def transforms_of_many(shape):
+    axes = ({}, {"axes": (0,)}, {"axes": (0, -1)}, {"axes": (1, 0)}, {"axes": (5,)}, {"axes": (0, 0)})
+    lengths = ({}, {"s": (4, 3)}, {"s": (3,)}, {"s": (-1, 2)})
+    return [{**s, **a, **m} for s in lengths for a in axes for m in NORMS[:2] if 0 not in shape and (a or not s)]
 
 
 # function → for an array of `shape`, the keyword arguments to call it with. All else is derived from its signature.
@@ -164,7 +184,85 @@ CALLS = {
     np.pad: lambda shape: [
         {"pad_width": w, **m}
         for w in (1, (1, 2), [(1, 0)] * len(shape), ((1, 2), (0, 1)), -1, 1.5)
-        for m in ({}, {"constant_values": 7}, *({"mode": m} for m in ("edge", "reflect", "symmetric", "wrap")))
+        for m in ({}, {"constant_values": 7}, *MARGINS)
+    ],
+    np.copy: lambda shape: [{}, {"order": "F"}],
+    np.atleast_1d: lambda shape: [{}],
+    np.atleast_2d: lambda shape: [{}],
+    np.atleast_3d: lambda shape: [{}],
+    np.append: lambda shape: [{"values": v, **a} for v in (1.5, [1.0, 2.0], np.ones(shape)) for a in ALONG],
+    np.flipud: lambda shape: [{}],
+    np.fliplr: lambda shape: [{}],
+    np.rot90: lambda shape: [{"k": k, **a} for k in range(-1, 5) for a in ({}, {"axes": (-1, 0)}, {"axes": (0, 0)})],
+    np.rollaxis: lambda shape: [
+        {"axis": a, **s} for a in (0, 1, -1, 5) for s in ({}, {"start": 1}, {"start": -1}, {"start": 2}, {"start": 9})
+    ],
+    np.diag: lambda shape: [{}, {"k": 1}, {"k": -2}, {"k": 9}],
+    np.diagflat: lambda shape: [{}, {"k": 1}, {"k": -2}],
+    np.delete: lambda shape: [{"obj": i, **a} for i in INDICES for a in ALONG],
+    np.insert: lambda shape: [
+        {"obj": i, "values": v, **a} for i in INDICES for v in (7.0, [1.0, 2.0], np.ones(shape)) for a in ALONG
+    ],
+    np.resize: lambda shape: [{"new_shape": s} for s in (3, (2, 2), (), (0, 3), (7, 1, 2), -1)],
+    np.unstack: lambda shape: [{"axis": a} for a in (0, 1, -1, 5)],
+    **dict.fromkeys(
+        (np.hsplit, np.vsplit, np.dsplit),
+        lambda shape: [{"indices_or_sections": s} for s in (1, 2, 3, [1], [1, 2], [9])],
+    ),
+    np.linspace: lambda shape: [
+        {"stop": b, **n, **a, **e}
+        for b in (2.0, [1.0, 2.0, 3.0])
+        for n in ({}, {"num": 0}, {"num": 1}, {"num": 4}, {"num": -1})
+        for a in ({}, {"axis": -1}, {"axis": 1}, {"axis": 9})
+        for e in ({}, {"endpoint": False}, {"retstep": True}, {"dtype": np.float32})
+    ],
+    np.logspace: lambda shape: [
+        {"stop": b, "num": 4, **a, **e}
+        for b in (0.5, [0.1, 0.2, 0.3])
+        for a in ({}, {"axis": -1})
+        for e in ({}, {"endpoint": False}, {"base": 2.0}, {"base": np.array([2.0, 3.0, 4.0])}, {"dtype": np.float32})
+    ],
+    np.diff: lambda shape: [
+        *({"n": n, **a} for n in (0, 1, 2, 5, -1) for a in ALONG[1:]),
+        *({"prepend": 0.5, **a} for a in ALONG[1:]),
+        {"append": np.ones(shape)},
+    ],
+    np.ediff1d: lambda shape: [{}, {"to_end": 9.0}, {"to_begin": [1, 2], "to_end": np.zeros((2, 1))}, {"to_end": 1j}],
+    np.trapezoid: lambda shape: [
+        {**x, **a} for x in ({}, {"dx": 0.5}, {"x": [0.0, 1.0, 3.0]}, {"x": np.ones(shape)}) for a in ALONG[1:]
+    ],
+    np.gradient: lambda shape: [
+        {**a, **e}
+        for a in [*ALONG, {"axis": (0, 1)}, {"axis": (1, 1)}]
+        for e in ({}, {"edge_order": 2}, {"edge_order": 3})
+    ],
+    np.polyder: lambda shape: [{"m": -1}, *([{}, {"m": 2}, {"m": 0}] if len(shape) < 2 else [])],
+    np.polyint: lambda shape: [
+        {},
+        {"m": 2},
+        {"m": 0},
+        {"m": -1},
+        {"k": 2.0},
+        {"m": 2, "k": [1.0, 2.0]},
+        {"m": 3, "k": [1, 2]},
+    ],
+    np.vander: lambda shape: [{}, {"N": 0}, {"N": 2}, {"increasing": True}, {"N": -1}],
+    np.cov: lambda shape: [
+        {**s, **r}
+        for s in [
+            {},
+            {"bias": True},
+            {"ddof": 0},
+            {"ddof": 1.5},
+            {"aweights": [1.0, 2.0, 3.0]},
+            {"fweights": [1, 2, 3]},
+        ]
+        + [{"fweights": [1.5, 2, 3]}, {"aweights": [-1.0, 2, 3]}, {"y": np.ones((2, 3))}, {"dtype": np.float32}]
+        for r in ({}, {"rowvar": False})
+    ],
+    np.corrcoef: lambda shape: [{}, {"rowvar": False}, {"y": np.array([[1.0, 5.0, 2.0]])}],
+    np.array_split: lambda shape: [
+        {"indices_or_sections": s, "axis": a} for s in (1, 2, 3, [1], [1, 2], [9], 0) for a in (0, 1, -1, 5)
     ],
     np.split: lambda shape: [
         {"indices_or_sections": s, "axis": a} for s in (1, 2, 3, [1], [1, 2], [9]) for a in (0, 1, -1, 5)
@@ -229,6 +327,10 @@ CALLS = {
     np.linalg.diagonal: lambda shape: [{}, *({"offset": k} for k in (1, -1, 9))],
     np.linalg.trace: lambda shape: [{}, {"offset": 1}, {"offset": -9, "dtype": np.float32}],
     np.linalg.matrix_transpose: lambda shape: [{}],
+    **{f: transforms for f in (np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft, np.fft.hfft, np.fft.ihfft)},
+    **{f: transforms_of_many for f in (np.fft.fftn, np.fft.ifftn, np.fft.rfftn, np.fft.irfftn)},
+    **{f: transforms_of_many for f in (np.fft.fft2, np.fft.ifft2, np.fft.rfft2, np.fft.irfft2)},
+    **{f: lambda shape: [{"axes": axis} for axis in AXES] for f in (np.fft.fftshift, np.fft.ifftshift)},
 }
 # Of two arrays: the second one's shapes, and settings
 PAIRS = {
@@ -252,6 +354,12 @@ PAIRS = {
         *({"axisa": 0, "axis": 1}, {"axisa": 1, "axisb": -2}),
     ],
     np.kron: [{}],
+    np.broadcast_arrays: [{}],
+    np.meshgrid: [{}, {"indexing": "ij"}, {"sparse": True}, {"indexing": "zz"}],
+    np.convolve: [{}, *({"mode": m} for m in ("full", "same", "valid", "nonsense"))],
+    np.correlate: [{}, *({"mode": m} for m in ("full", "same", "valid", "nonsense"))],
+    **{f: [{}] for f in (np.polyval, np.polyadd, np.polysub, np.polymul)},
+    np.geomspace: [{"num": 3}, {"num": 3, "axis": -1}, {"endpoint": False}],
 }
 # Of sequences of arrays
 SEQUENCES = {
@@ -261,8 +369,11 @@ SEQUENCES = {
     np.hstack: [{}],
     np.block: [{}],
     np.linalg.multi_dot: [{}],
+    np.column_stack: [{}],
+    np.dstack: [{}],
 }
-ELSEWHERE = {np.where, np.einsum, np.select, np.choose}
+ELSEWHERE = {np.where, np.einsum, np.select, np.choose, np.compress, np.extract, np.bincount, np.histogram}
+ELSEWHERE |= {np.full, np.array, np.asarray, np.astype, np.poly, np.polyfit}
 # What NumPy can do and no rule here: it is refused by one sentence.
 UNSUPPORTED = {
     **{"out": np.zeros(1), "where": True, "initial": 1.0, "order": "x", "copy": True, "mean": 0.0},
@@ -335,7 +446,7 @@ def backward(y):
     ys = y if isinstance(y, (list, tuple)) else [y]
     for y in ys:
         if isinstance(y, Variable) and y.creator is not None:
-            np.sum(y).backward()
+            np.sum(np.abs(y) if y.dtype.kind == "c" else y).backward()
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

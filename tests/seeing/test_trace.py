@@ -224,7 +224,7 @@ GUESSES = {
     "right": lambda g: g,
     "wrong": lambda g: g + 1 + np.arange(g.size).reshape(g.shape),
     "half of it": lambda g: g / 2,
-    "a Variable": lambda g: Variable(g + 1),
+    "a Variable": lambda g: Variable(g + 1) if g.dtype.kind == "f" else g + 1,  # A leaf is real.
     "with an axis too many": lambda g: np.ones((7, *g.shape)),
     "with longer axes": lambda g: np.ones([n + 1 for n in g.shape]),
     "a number": lambda g: 1.0,

@@ -126,6 +126,8 @@ def d_power_base(gy: Array, y: Array, a: Array, b: Array) -> Array:
     if isinstance(b, int | float):
         return gy * b * a ** (b - 1) if b != 0 else gy * 0
     safe = np.where((b == 0) & ((a == 0) | (a != a)), 1, a)
+    if safe.dtype.kind in "biu":  # Integers have no power of −1.
+        safe = safe * 1.0
     return gy * b * safe ** (b - 1)
 
 
@@ -228,6 +230,11 @@ NONDIFFERENTIABLE |= {
         np.searchsorted,
     ),
     *(np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.shares_memory, np.may_share_memory),
+    *(np.argpartition, np.flatnonzero, np.lexsort, np.nanargmax, np.nanargmin, np.digitize, np.isin, np.array_equiv),
+    *(np.isposinf, np.isneginf, np.isreal, np.iscomplex, np.spacing, np.linalg.matrix_rank, np.common_type),
+    *(np.can_cast, np.min_scalar_type, np.tril_indices_from, np.triu_indices_from, np.diag_indices_from, np.ix_),
+    *(np.gcd, np.lcm),
+    *(np.ravel_multi_index, np.unravel_index, np.einsum_path, np.isnat),
     *(np.zeros_like, np.ones_like, np.empty_like, np.array_repr, np.array_str, np.array2string),
 }
 

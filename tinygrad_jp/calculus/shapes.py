@@ -8,9 +8,10 @@ import numpy
 
 from tinygrad_jp.core import PULLBACKS, Array, Outputs, Shape, apply, output, primitive, pullback
 from tinygrad_jp.core.arrays import sum_to
+from tinygrad_jp.core.operators import plain_settings
 from tinygrad_jp.core.table import CALLS, Joint, composition
 from tinygrad_jp.devices import beside, on_device
-from tinygrad_jp.kinds import DTypeLike, Index, np
+from tinygrad_jp.kinds import ArrayMethods, DTypeLike, Index, np
 
 
 @primitive
@@ -119,24 +120,56 @@ def _sort(x: Array, axis: int | None = -1, **settings: Any) -> Array:
 
 
 @pullback(np.pad)
-def d_pad(gy: Array, y: Array, x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Array:
-    """Cutting the margin off; where it repeats elements, adding it to them."""
-    if mode != "constant":
+def d_pad(
+    gy: Array,
+    y: Array,
+    x: Array,
+    pad_width: Any,
+    mode: str = "constant",
+    constant_values: Any = 0,
+    end_values: Any = 0,
+    stat_length: Any = None,
+    reflect_type: str = "even",
+) -> Array:
+    """Cutting the margin off; where it is made of elements, adding it to them."""
+    if mode in ("edge", "reflect", "symmetric", "wrap") and reflect_type == "even":
         return put_back(gy, x, np.pad(places(x), pad_width, mode=mode))
-    margins = np.pad(places(x) + 1, pad_width) > 0  # True where there is no margin.
-    corner = [int(i) for i in np.argwhere(margins)[0]] if x.size else [0] * x.ndim
-    return gy[tuple(slice(a, a + n) for a, n in zip(corner, x.shape, strict=True))]
+    inside = np.pad(places(x) + 1, pad_width) > 0  # True where there is no margin.
+    corner = [int(i) for i in np.argwhere(inside)[0]] if x.size else [0] * x.ndim
+    if mode == "constant" or not x.size:
+        return gy[tuple(slice(a, a + n) for a, n in zip(corner, x.shape, strict=True))]
+    for i, (before, n) in enumerate(zip(corner, x.shape, strict=True)):
+        widths = ((before, y.shape[i] - before - n), (0, 0))
+        length = {} if stat_length is None else {"stat_length": (np.broadcast_to(stat_length, (x.ndim, 2))[i], (1, 1))}
+        settings = length if mode == "mean" else {} if mode == "linear_ramp" else {"reflect_type": reflect_type}
+        # Along one axis padding is a matrix: that which pads the columns of the identity.
+        matrix = np.pad(np.eye(n), widths, mode=mode, **settings).astype(gy.dtype)
+        gy = np.moveaxis(np.tensordot(matrix, gy, (0, i)), 0, i)
+    return gy
+
+
+LINEAR_MARGINS = ("constant", "edge", "reflect", "symmetric", "wrap", "linear_ramp", "mean")
 
 
 @composition(np.pad)
-def pad(array: Array, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> Array:
-    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+def pad(
+    array: Array,
+    pad_width: Any,
+    mode: Any = "constant",
+    constant_values: Any = None,
+    end_values: Any = None,
+    stat_length: Any = None,
+    reflect_type: str | None = None,
+) -> Array:
+    if mode not in LINEAR_MARGINS:
         raise ValueError(
-            f"np.pad: expected mode 'constant', 'edge', 'reflect', 'symmetric' or 'wrap' on a Variable, got {mode!r}; "
+            f"np.pad: expected mode {' or '.join(map(repr, LINEAR_MARGINS))} on a Variable, got {mode!r}; "
             f"build other margins with np.concatenate"
         )
-    settings = {"constant_values": constant_values} if mode == "constant" else {}
-    return apply(np.pad, array, pad_width=pad_width, mode=mode, **settings)
+    settings = {"constant_values": constant_values, "end_values": end_values}
+    settings |= {"stat_length": stat_length, "reflect_type": reflect_type}
+    given = plain_settings(np.pad, {name: s for name, s in settings.items() if s is not None})
+    return apply(np.pad, array, pad_width=pad_width, mode=mode, **given)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -187,27 +220,42 @@ CALLS |= {
 # Joining and splitting
 
 
+def together(x: Any) -> Any:
+    """A nested list with Variables in it as one Variable, anything else as it is."""
+    return stack(x) if isinstance(x, list | tuple) and _holds_variables(x) else x
+
+
+def as_values(x: Any) -> Array:
+    """x as an array, or as a Variable if it is one or holds some."""
+    x = together(x)
+    return x if isinstance(x, ArrayMethods) else np.asarray(x)
+
+
+def _holds_variables(x: Any) -> bool:
+    return isinstance(x, ArrayMethods) or (isinstance(x, list | tuple) and any(map(_holds_variables, x)))
+
+
 @composition(np.concatenate)
 def concatenate(
     arrays: Sequence[Array], axis: int | None = 0, dtype: DTypeLike | None = None, casting: Any = "same_kind"
 ) -> Array:
-    return apply(_concatenate, *arrays, axis=axis, dtype=dtype, casting=casting)
+    return apply(_concatenate, *map(together, arrays), axis=axis, dtype=dtype, casting=casting)
 
 
 @composition(np.stack)
 def stack(arrays: Sequence[Array], axis: int = 0, dtype: DTypeLike | None = None, casting: Any = "same_kind") -> Array:
-    return apply(_stack, *arrays, axis=axis, dtype=dtype, casting=casting)
+    return apply(_stack, *map(together, arrays), axis=axis, dtype=dtype, casting=casting)
 
 
 @composition(np.vstack)
 def vstack(tup: Sequence[Array], dtype: DTypeLike | None = None, casting: Any = "same_kind") -> Array:
-    rows = [x if np.ndim(x) > 1 else np.reshape(x, (1, -1)) for x in tup]
+    rows = [x if np.ndim(x) > 1 else np.reshape(x, (1, -1)) for x in map(together, tup)]
     return apply(_concatenate, *rows, axis=0, dtype=dtype, casting=casting)
 
 
 @composition(np.hstack)
 def hstack(tup: Sequence[Array], dtype: DTypeLike | None = None, casting: Any = "same_kind") -> Array:
-    parts = [x if np.ndim(x) else np.reshape(x, 1) for x in tup]
+    parts = [x if np.ndim(x) else np.reshape(x, 1) for x in map(together, tup)]
     axis = 0 if parts and np.ndim(parts[0]) == 1 else 1
     return apply(_concatenate, *parts, axis=axis, dtype=dtype, casting=casting)
 
@@ -237,11 +285,3 @@ def d_stack(
 
 
 PULLBACKS |= {_concatenate: Joint(d_concatenate), _stack: Joint(d_stack)}
-
-
-@composition(np.split)
-def split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
-    """The slices that NumPy would cut, each a Variable."""
-    marks = numpy.split(numpy.arange(np.shape(ary)[axis]), indices_or_sections)
-    lead = (slice(None),) * (axis % np.ndim(ary))
-    return [ary[(*lead, slice(m[0], m[-1] + 1) if len(m) else slice(0, 0))] for m in marks]

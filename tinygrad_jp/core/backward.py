@@ -132,11 +132,11 @@ def conform(g: Array, data: Any, f: Any) -> Array | None:
     Ufuncs broadcast, and this is where that is undone. Any other rule must return its argument's own shape. Where
     dtypes were mixed, each gradient gets the dtype of its argument; the gradient of integers is a float64.
     """
-    if data.dtype.kind == "c" or getattr(g, "dtype", data.dtype).kind == "c":
+    if (data.dtype.kind == "c") != (getattr(g, "dtype", data.dtype).kind == "c"):  # See calculus.fourier.
         raise TypeError(f"{f.name}: complex numbers are not differentiated; compute with real and imaginary parts")
     if isinstance(g, np.ndarray) and hasattr(g, "mask"):
         raise TypeError(f"{f.name}: no gradient passes through a masked array; fill it first, with a.filled(0)")
-    if g is None or data.dtype.kind not in "fiu":
+    if g is None or data.dtype.kind not in "fiuc":
         return None
     if not isinstance(g, (np.ndarray, np.generic, ArrayMethods)) and not on_device(g):
         raise TypeError(f"{f.name}: expected its rule to return an array, got {type(g).__name__}")
@@ -154,4 +154,4 @@ def conform(g: Array, data: Any, f: Any) -> Array | None:
 
 def gradient_dtype(data: Any) -> Any:
     """The dtype of the gradient of `data`: its own, and float64 for integers."""
-    return data.dtype if data.dtype.kind == "f" else np.dtype(np.float64)
+    return data.dtype if data.dtype.kind in "fc" else np.dtype(np.float64)

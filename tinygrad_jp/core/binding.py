@@ -5,19 +5,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tinygrad_jp.core.errors import name_of
 from tinygrad_jp.core.table import Variadic
 
-# Functions whose signature NumPy tells only since version 2.4.
-_SIGNATURES: dict[Any, Callable[..., Any]] = {
-    np.where: lambda condition, x=None, y=None, /: None,
-    np.dot: lambda a, b, out=None: None,
-    np.vdot: lambda a, b, /: None,
-    np.inner: lambda a, b, /: None,
-    np.concatenate: lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": None,
-}
+SIGNATURES: dict[Any, Callable[..., Any]] = {}
+"""Of functions that do not tell their own: functions with the same parameters."""
 
 
 def bind(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], n: int) -> tuple[list[Any], dict[str, Any]]:
@@ -50,7 +42,7 @@ def _signature(func: Any) -> inspect.Signature:
     try:
         return inspect.signature(func)
     except ValueError:
-        return inspect.signature(_SIGNATURES[func])
+        return inspect.signature(SIGNATURES[func])
 
 
 def check_settings(func: Any, settings: dict[str, Any], rule: Any) -> None:

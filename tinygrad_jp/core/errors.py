@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core.settings import DIFFERENTIATING, ENABLE_BACKPROP
+from tinygrad_jp.core.table import REFUSED
 from tinygrad_jp.devices import apart
 
 
@@ -29,10 +30,9 @@ def plain_name(func: Any) -> str:
 
 def missing_rule_error(func: Any) -> TypeError:
     """An error for a function that the table does not know."""
-    return TypeError(
-        f"{name_of(func)}: no rule differentiates it; where no gradient is needed call it on x.data, "
-        f"else enter its derivative with @tinygrad_jp.pullback({name_of(func)})"
-    )
+    enter = f"else enter its derivative with @tinygrad_jp.pullback({name_of(func)})"
+    remedy = REFUSED.get(func, f"where no gradient is needed call it on x.data, {enter}")
+    return TypeError(f"{name_of(func)}: no rule differentiates it; {remedy}")
 
 
 def call_error(func: Any, args: Sequence[Any], error: Exception) -> Exception:

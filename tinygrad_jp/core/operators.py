@@ -14,7 +14,7 @@ from tinygrad_jp.devices import fetched, on_device
 from tinygrad_jp.hints import array_error
 from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, method, reflected
 
-NUMBERS = (float, int, np.ndarray, np.generic)
+NUMBERS = (float, int, np.ndarray, np.generic, complex)
 CONSTANTS = (*NUMBERS, list, tuple)
 """What may stand beside a Variable in an operation, and has no gradient."""
 NO_SETTINGS: dict[str, Any] = {}

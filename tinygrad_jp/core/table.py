@@ -57,6 +57,8 @@ NONDIFFERENTIABLE: set[Any] = set()
 """NumPy functions without a derivative, or with a derivative of zero: on Variables they return plain arrays."""
 CALLS: dict[Any, Rule] = {}
 """How to call a function, if not simply so: its warning points at the user's line, or CuPy lacks a keyword of it."""
+REFUSED: dict[Any, str] = {}
+"""NumPy functions that have no rule on purpose → why, and what to write instead."""
 OUTPUT_UNUSED: set[Any] = set()
 """Functions whose rules do not use the output `y`, so that its memory may be used again."""
 LATE: set[Callable[[Any], bool]] = set()

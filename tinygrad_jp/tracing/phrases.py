@@ -112,14 +112,30 @@ RULES: dict[Any, tuple[str, str]] = {
     np.sort: ("The gradient of each element goes back to the place it had before sorting", "それぞれの要素の勾配を、並べ替える前の位置へ戻します"),
     np.linalg.solve: ("Solve the transposed system, with the gradient as its right-hand side", "勾配を右辺として、転置した連立方程式を解きます"),
 }  # fmt: skip
+RULES |= {
+    np.copy: ("A copy passes the gradient on as it is", "コピーは、勾配をそのまま渡します"),
+    np.rot90: ("The gradient is turned back", "勾配を逆向きに回して戻します"),
+    np.delete: ("The gradient goes back to the elements that were kept, those left out get zero", "残した要素へ勾配を戻し、取り除いた要素は 0 です"),
+    np.insert: ("Each element gets the gradient of the place that it went to", "それぞれの要素へ、入れられた位置の勾配を戻します"),
+    np.linspace: ("Each number lies between the ends: an end gets its share of every gradient", "それぞれの数は両端の間にあります。端は、その数に占める割合だけ勾配を受け取ります"),
+    np.convolve: ("A convolution is linear in both arguments: each gets the gradient correlated with the other", "畳み込みはどちらについても線形です。勾配ともう一方の相関を渡します"),
+    np.bincount: ("Each weight gets the gradient of the bin that it was counted in", "それぞれの重みへ、数えられた区間の勾配を渡します"),
+    np.fft.fft: ("The Fourier matrix is symmetric: the gradient is transformed in the same way", "フーリエ変換の行列は対称なので、勾配を同じように変換します"),
+    np.fft.rfft: ("The gradient of the frequencies, transformed; the real part of it", "周波数の勾配を変換し、その実部をとります"),
+    np.fft.irfft: ("The transform of the gradient, twice for each frequency that stands for its conjugate, too", "勾配を変換し、共役の分も担う周波数では2倍します"),
+}  # fmt: skip
 RULES |= {np.fabs: RULES[np.absolute], np.roll: RULES[np.flip], np.triu: RULES[np.tril]}
 RULES |= dict.fromkeys((np.expand_dims, np.squeeze, np.ravel), RULES[np.reshape])
-RULES |= dict.fromkeys((np.repeat, np.tile), RULES[np.broadcast_to])
+RULES |= dict.fromkeys((np.repeat, np.tile, np.resize), RULES[np.broadcast_to])
 RULES |= dict.fromkeys((np.dot, np.inner), RULES[np.tensordot])
 RULES |= dict.fromkeys((np.conjugate, np.real, np.real_if_close, np.nextafter), RULES[np.positive])
 RULES |= {np.radians: RULES[np.deg2rad], np.degrees: RULES[np.rad2deg], np.float_power: RULES[np.power]}
 RULES |= {np.take: RULES[np.take_along_axis], np.vecdot: RULES[np.vdot]}
 RULES |= {getattr(np, name): RULES[np.matmul] for name in ("matvec", "vecmat") if hasattr(np, name)}  # Since NumPy 2.2
+RULES |= {np.rollaxis: RULES[np.moveaxis]}
+RULES[np.fft.ifft] = RULES[np.fft.fft]
+RULES |= dict.fromkeys((np.extract, np.compress), RULES[np.delete])
+RULES[np.diag] = RULES[np.diagflat] = RULES[np.take_along_axis]
 # The same for functions of the library, by name: their rooms are not for this one to import.
 NAMED: Phrases = {
     "relu": ("ReLU lets the gradient pass where its output is positive", "ReLU は、出力が正のところだけ勾配を通します"),
@@ -132,6 +148,12 @@ NAMED: Phrases = {
     "log_softmax": ("The gradient, minus its sum times the probabilities", "勾配から、その合計に確率を掛けたものを引きます"),
     "normal": ("The slope of Φ(x), the factor of x in gelu", "GELU が x に掛ける Φ(x) の傾きです"),
     "astype": ("Only the dtype changed: the gradient is cast back", "dtype を変えただけなので、勾配を元の dtype に戻します"),
+    "as_complex_numbers": ("Real numbers become complex: they get the real part of the gradient", "実数を複素数にしただけなので、勾配の実部を渡します"),
+    "real": ("The gradient moves the real part alone", "勾配は実部だけを動かします"),
+    "imag": ("The gradient moves the imaginary part alone: times −i", "勾配は虚部だけを動かします。−i 倍して渡します"),
+    "conjugate": ("The gradient is conjugated, too", "勾配も共役にします"),
+    "absolute": ("The gradient times the conjugate of z over |z|", "勾配に z の共役を掛け、|z| で割ったものです"),
+    "angle": ("The gradient times −i/z", "勾配を −i/z 倍したものです"),
     "output": ("One of several outputs: the gradient goes to its place among them", "いくつかある出力の1つです。勾配をその場所へ渡します"),
     "i0_derivative": ("The slope of a derivative of I₀ is the one after it", "I₀ の導関数の傾きは、その次の導関数です"),
     "logabsdet": ("The slope of log |det x| is (x⁻¹)ᵀ", "log |det x| の傾きは (x⁻¹)ᵀ です"),

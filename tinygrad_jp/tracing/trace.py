@@ -152,9 +152,10 @@ class Trace:
         for n, f in enumerate(self.order, 1):
             computed = self.computed(f)
             numbers = computed.text(numbers=True) if computed is not None else ""
-            names_only = computed is None or computed.text() == numbers
-            steps = [self._statement(f), *([numbers] if len(numbers) <= SHORT and not names_only else [])]
-            yield f"{n:3}  {' = '.join([*steps, summary_of(f.y)])}"
+            value = summary_of(f.y)
+            said = computed is None or numbers in (computed.text(), value)
+            steps = [self._statement(f), *([numbers] if len(numbers) <= SHORT and not said else [])]
+            yield f"{n:3}  {' = '.join([*steps, value])}"
 
     def _backward(self) -> Iterator[str]:
         yield self._say("seed", self.labels[key_of(self.y)], summary_of(self.grads[key_of(self.y)]))
