@@ -809,8 +809,6 @@ WIDER |= {
     "stack of nested lists",
     "polyval of a list",
     "polyder",
-    "polyfit",
-    "polyfit of a matrix",
     "polyint",
 }
 WIDER |= {"polyfit", "polyfit of a matrix", "vander", "vander increasing", "bincount", "histogram by weights, density"}
