@@ -301,7 +301,7 @@ def array_error() -> TypeError:
     while frame and frame.f_globals.get("__name__", "").startswith("scipy."):
         frame, name = frame.f_back, frame.f_code.co_name  # type: ignore[assignment]
     who = f"scipy's {name} is Python code that makes arrays; a" if name else "a"
-    remedy = _PYTHON_OF_SCIPY.get(name, ".data, or np.stack of a list")
+    remedy = _PYTHON_OF_SCIPY.get(name, ".data, np.stack of a list or np.block of a nested one")
     return TypeError(f"{who} Variable does not turn into an array silently, its graph would be lost; use {remedy}")
 
 

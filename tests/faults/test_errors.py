@@ -127,9 +127,9 @@ ERRORS = [
     (lambda: np.asarray(v(2)), TypeError, "a Variable does not turn into an array silently, its graph would be lost; use .data"),
     (lambda: np.array([v(2), v(2)]), TypeError, "use .data"),
     (lambda: Variable([v(2), v(2)]), TypeError, "use .data"),
-    (lambda: np.array([v(2), v(2)]), TypeError, "or np.stack of a list"),
+    (lambda: np.array([v(2), v(2)]), TypeError, "np.stack of a list or np.block of a nested one"),
     (lambda: np.arange(3)[Variable([0.0, 1.0])], TypeError, "a Variable does not turn into an array silently"),
-    (lambda: F.relu([v(2), v(2)]), TypeError, "or np.stack of a list"),
+    (lambda: F.relu([v(2), v(2)]), TypeError, "np.stack of a list or np.block of a nested one"),
     (lambda: setattr(L.Linear(1).W, "data", v(1)), TypeError, "got a Variable; use as_variable(x) or x.data"),
     # Operators
     (lambda: Variable([1, 2]) ** -1, ValueError, "np.power of (2,) and (): Integers to negative integer powers are not allowed."),

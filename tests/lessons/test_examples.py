@@ -69,6 +69,16 @@ def test_vae(tmp_path):
     assert (tmp_path / "vae_digits.png").stat().st_size > 10_000
 
 
+def test_numpy_gallery():
+    noise, variance, heights, kernel, below, middle = run("numpy_gallery.py").splitlines()
+    assert abs(float(re.findall(r"noise of ([\d.]+)", noise)[0]) - 0.1) < 0.05
+    assert re.findall(r"[\d.]+", variance)[1:] == ["0.0", "0.0"]
+    assert abs(float(re.findall(r"[\d.]+", heights)[2]) - 1) < 0.1  # sin(π/2)
+    assert kernel.endswith("0.20, 0.50, 0.30")
+    assert below.split()[2] in ("89%", "90%", "91%")
+    assert "moved by 9 of 99 points" in middle
+
+
 @needs_mnist
 def test_mnist(tmp_path):
     output = run("mnist.py", "--epochs", 1, "--examples", 6000, "--out", tmp_path)
