@@ -13,7 +13,7 @@ import tinygrad_jp
 
 PACKAGE = Path(tinygrad_jp.__file__).parent
 LONGEST = 450  # lines of a module
-LARGEST = {"core": 1300, "calculus": 3500}  # lines of a room
+LARGEST = {"core": 1300, "calculus": 3700}  # lines of a room
 
 # room: (what is in it, the rooms that it may use). The README shows the first two columns.
 ROOMS = {

@@ -307,7 +307,9 @@ class SlogdetResult(NamedTuple):
 @composition(np.linalg.slogdet)
 def slogdet(a: Array) -> Any:
     """The sign, a plain array, and log |det a|."""
-    return SlogdetResult(np.linalg.slogdet(as_variable(a).data)[0], apply(_logabsdet, a))
+    result = np.linalg.slogdet(as_variable(a).data)
+    named = getattr(result, "_make", SlogdetResult._make)  # CuPy's result is a plain tuple.
+    return named((result[0], apply(_logabsdet, a)))
 
 
 def _logabsdet(x: Array) -> Array:
