@@ -23,10 +23,12 @@ def to_second_order(case, place):
     return [y.data, *(g.data for g in (*first, *(x.grad for x in xs)))]
 
 
-# These compute with arrays that they make in NumPy's memory, and are refused on a device, at the call.
+# These compute with arrays that they make in NumPy's memory, and are refused on a device, at the call or in their rules.
 HERE_ALONE = re.compile(
     r"choose|piecewise|interp|nan(var|std|median|quantile|percentile)|median|quantile|percentile|rank$"
     r"|\w+\.(reduce|accumulate)|cond|cholesky|eig|svd|qr|pinv|lstsq|tensorsolve|tensorinv|matrix_|norm"
+    r"|.*nested lists|polyval of a list|pad {|compress|extract|delete|resize|(lin|log)space|gradient with spacings"
+    r"|poly(fit|add|sub|mul)?( |$)|vander|cov weighted|histogram|bincount|filter( |$)|irfft|hfft|rfftn|rfft2"
 )
 
 
