@@ -23,7 +23,7 @@ def to_second_order(case, place):
     return [y.data, *(g.data for g in (*first, *(x.grad for x in xs)))]
 
 
-# These compute with arrays that they make in NumPy's memory, and are refused on a device, at the call or in their rules.
+# These compute with arrays that they make in NumPy's memory, and are refused on a device, at the call or in their rule.
 HERE_ALONE = re.compile(
     r"choose|piecewise|interp|nan(var|std|median|quantile|percentile)|median|quantile|percentile|rank$"
     r"|\w+\.(reduce|accumulate)|cond|cholesky|eig|svd|qr|pinv|lstsq|tensorsolve|tensorinv|matrix_|norm"
