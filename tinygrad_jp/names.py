@@ -100,6 +100,7 @@ MEMBERS: dict[str, dict[str, Callable[[Any], Any]]] = {
         "generation": _generation,
     },
     "Layer": {
+        "outputs": lambda layer: getattr(layer, "_outputs", []),
         "in_size": lambda layer: layer._in_size(),
         "in_channels": lambda layer: None if layer.W.data is None else layer._in_channels(),
         **{name: _part(name) for name in ("x2h", "h2h", *(f"{a}2{b}" for a in "xh" for b in "fiou"))},

@@ -151,7 +151,7 @@ def _check_once(
 def _gradients(name: str, f: Callable[..., Any], xs: list[Array], w: Array, device: Any) -> list[Array]:
     """The gradients of Σ w·f with respect to all inputs, from `backward()`."""
     leaves = _leaves(xs, device)
-    y = f(*leaves)
+    y = _result(f(*leaves))
     y.grad = beside(w, device)
     y.backward()
     for i, (x, leaf) in enumerate(zip(xs, leaves, strict=True)):
@@ -166,7 +166,7 @@ def _gradients_of(f: Callable[..., Any]) -> Callable[..., Any]:
 
     def gradients(*inputs: Any) -> Any:
         *xs, w = inputs
-        y = f(*xs)
+        y = _result(f(*xs))
         y.grad = w
         y.backward(create_graph=True)
         gxs: list[Any] = [np.zeros_like(x.data) if x.grad is None else x.grad for x in xs]
@@ -175,6 +175,11 @@ def _gradients_of(f: Callable[..., Any]) -> Callable[..., Any]:
         return np.concatenate([np.reshape(gx, -1) for gx in gxs])
 
     return gradients
+
+
+def _result(y: Variable) -> Variable:
+    """y, not an input itself, as f returns where it has nothing to do: the gradient of a leaf starts from one."""
+    return +y if y.creator is None else y
 
 
 def _leaves(xs: list[Array], device: Any) -> list[Variable]:

@@ -12,6 +12,7 @@ import tinygrad_jp as tg
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
 from tinygrad_jp import Parameter, gradient_check, models
+from tinygrad_jp.datasets import downloads
 from tinygrad_jp.layers import convolution, linear
 from tinygrad_jp.models import resnet, squeezenet
 
@@ -254,9 +255,22 @@ def test_images_of_any_size_that_is_large_enough(make, size, weightless):
     assert all(p.data is None for p in model.params() if p.name == "W")
 
 
-@pytest.mark.parametrize("make", [models.VGG16, models.ResNet, models.ResNet18, models.SqueezeNet])
-def test_nothing_is_downloaded(make):
-    with pytest.raises(NotImplementedError, match=rf"{make.__name__}: .* load_weights\(path\)"):
+@pytest.mark.parametrize("make", [models.VGG16, models.ResNet50])
+def test_the_weights_that_dezero_offers(make, tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_JP_DATA", str(tmp_path))
+    monkeypatch.setattr(downloads, "_fetch", lambda url, path, limit: fetched.append(url) or trained.save_weights(path))
+    like = {} if make is models.VGG16 else {"like": "dezero"}
+    trained, fetched = seen(make(n_classes=2, rng=1, **like), images(1, 32)), []
+    for _ in range(2):
+        model = make(pretrained=True, n_classes=2)
+        with tg.test_mode():
+            np.testing.assert_array_equal(model(images(1, 32)).data, trained(images(1, 32)).data)
+    assert [url.rpartition("/")[2] for url in fetched] == [f"{make.__name__.lower()}.npz"]
+
+
+@pytest.mark.parametrize("make", [models.ResNet18, models.SqueezeNet])
+def test_weights_that_dezero_does_not_offer(make):
+    with pytest.raises(ValueError, match=rf"{make.__name__}: .* DeZero has no weights of it; .* load_weights\(path\)"):
         make(pretrained=True)
 
 

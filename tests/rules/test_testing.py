@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinygrad_jp import PULLBACKS, Function, Variable, gradient_check, primitive
+from tinygrad_jp import functions as F
 
 
 def planted(f, *pullbacks):
@@ -117,3 +118,9 @@ def test_a_wrong_rule_next_to_the_edge_is_found():
     PULLBACKS[wrong_log.primitive] = lambda gy, y, x: gy / (1.01 * x)
     with pytest.raises(AssertionError, match="is wrong at"):
         gradient_check(wrong_log, [1e-8])
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("f", [lambda x: x, lambda x: F.dropout(x, 0.0), lambda x: F.reshape(x, (2,)), lambda x, y: y])
+def test_a_function_that_has_nothing_to_do(f, order):
+    assert gradient_check(f, *[np.array([0.5, 2.0])] * f.__code__.co_argcount, order=order)

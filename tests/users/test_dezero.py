@@ -355,6 +355,24 @@ def test_members_of_layers():
     np.testing.assert_allclose(z.data, np.ones((1, 2)) @ lstm.W.data[:, 3:6])
 
 
+def test_the_outputs_of_a_layer():
+    class Two(L.Layer):
+        def __init__(self):
+            self.inner = L.Linear(2)
+
+        def forward(self, x):
+            return self.inner(x), {"b": self.inner(x * 2)}
+
+    layer = Two()
+    assert layer.outputs == []
+    y, z = layer(X)
+    assert [v() for v in layer.outputs] == [y, z["b"]]
+    assert layer.inner.outputs[0]() is z["b"]
+    assert copy.deepcopy(layer).outputs == []
+    del y, z  # It keeps nothing alive.
+    assert [v() for v in layer.outputs] == [None, None]
+
+
 def of_dezero(kind, rng):
     """The arrays of a DeZero model with a recurrent layer `rnn`, and of its output, as its save_weights names them."""
     gates = {L.RNN: "h", L.LSTM: "fiou"}[kind]

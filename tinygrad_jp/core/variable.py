@@ -48,7 +48,7 @@ class Variable(Operators):
 
     # A result of one number stays a NumPy scalar in `_array`, on which arithmetic is ten times as fast as on a 0-d
     # array. `data` gives it out as a 0-d array.
-    __slots__ = ("_grad", "creator", "name")
+    __slots__ = ("__weakref__", "_grad", "creator", "name")
 
     def __init__(self, data: ArrayLike | None, name: str | None = None) -> None:
         self._array = None if data is None else as_data(data)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
+from weakref import ref
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class Layer:
     dtype('float32')
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_cache", "_first")
+    __slots__ = ("__dict__", "__weakref__", "_cache", "_first", "_outputs")
 
     # The kinds of data that a call converts. In a layer of your own, integers may be indices or labels: they stay.
     _converts = FLOATS
@@ -76,7 +77,9 @@ class Layer:
             if options or len(inputs) != 1 or getattr(inputs[0], "dtype", None) is not dtype:
                 inputs, options = self._convert(inputs, options, dtype)
         y = self.forward(*inputs, **options)
-        for output in (y,) if isinstance(y, Variable) else _variables(y):
+        outputs = (y,) if isinstance(y, Variable) else tuple(_variables(y))
+        _remember(self, [ref(output) for output in outputs])
+        for output in outputs:
             # Pictures need this: all that was recorded since `start` was recorded inside this layer.
             if (f := output.creator) is not None and f.sequence > start:
                 f.layer = (self, start, f.layer)
@@ -383,6 +386,10 @@ def _visit(path: tuple[Any, ...], held: Any, found: dict[int, Node]) -> None:
 
 def _dotted(path: tuple[Any, ...]) -> str:
     return ".".join(map(str, path))
+
+
+# DeZero's `layer.outputs`. Through the slot itself: `__setattr__` is for what users assign, and slower.
+_remember = Layer._outputs.__set__  # type: ignore[attr-defined]
 
 
 def _variables(y: Any) -> Iterator[Variable]:

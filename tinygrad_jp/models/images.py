@@ -1,11 +1,14 @@
 """The base of all models of images."""
 
 from tinygrad_jp.core import Array
+from tinygrad_jp.datasets.downloads import plain_file
 from tinygrad_jp.layers.entrance import NUMBERS
 from tinygrad_jp.models.model import Model
 from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["ImageModel"]
+
+RELEASE = "https://github.com/koki0702/dezero-models/releases/download/v0.1/"
 
 
 class ImageModel(Model):
@@ -13,15 +16,20 @@ class ImageModel(Model):
 
     _converts = NUMBERS
     least = 1
+    weights = ""
 
-    def __init__(self, pretrained: bool, rng: Rng) -> None:
-        if pretrained:
-            raise NotImplementedError(
-                f"{type(self).__name__}: pretrained weights are not downloaded; get a file of them, "
-                f"and give it to load_weights(path) of the model"
-            )
+    def __init__(self, rng: Rng) -> None:
         # One generator for all layers: from the same seed, all would start alike.
         self.rng = None if rng is None else generator(rng)
+
+    def load_pretrained(self) -> None:
+        """Load the weights that DeZero offers for this model: the file `weights` of its release."""
+        if not self.weights:
+            raise ValueError(
+                f"{type(self).__name__}: expected pretrained=False, since DeZero has no weights of it; "
+                f"get a file of them, and give it to load_weights(path) of the model"
+            )
+        self.load_weights(plain_file(RELEASE + self.weights, self.weights))
 
     def images(self, x: Array) -> Array:
         """x itself, if it is a batch of images that are large enough."""

@@ -23,8 +23,8 @@ class SqueezeNet(ImageModel):
 
     Source: Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, 2016, and its version 1.1 by
     the authors. Deviations: DeZero only has the name; kernels start from He's initialization. If a pooling misses the
-    last row and column of an image, the original pads; with 224 pixels, none does. `pretrained=True` raises
-    NotImplementedError: nothing is downloaded.
+    last row and column of an image, the original pads; with 224 pixels, none does. `pretrained=True` is refused:
+    DeZero has no weights of it.
 
     >>> SqueezeNet(n_classes=10, rng=0)(np.ones((1, 3, 32, 32), np.float32)).shape
     (1, 10)
@@ -33,11 +33,13 @@ class SqueezeNet(ImageModel):
     least = 31
 
     def __init__(self, pretrained: bool = False, *, n_classes: int = 1000, rng: Rng = None) -> None:
-        super().__init__(pretrained, rng)
+        super().__init__(rng)
         self.conv1 = L.Conv2d(64, 3, 2, init="he", rng=self.rng)
         for i, (squeezed, expanded) in FIRES.items():
             setattr(self, f"fire{i}", Fire(squeezed, expanded, self.rng))
         self.conv10 = L.Conv2d(n_classes, 1, rng=self.rng)
+        if pretrained:
+            self.load_pretrained()
 
     def forward(self, x: Array) -> Variable:
         x = F.relu(self.conv1(self.images(x)), inplace=True)
