@@ -1,6 +1,7 @@
 """DeZero's `core_simple`: the same engine as `core`, and its arithmetic as functions."""
 
 from collections.abc import Callable
+from typing import Any
 
 from tinygrad_jp.core import Array, ArrayLike, Variable, apply
 from tinygrad_jp.kinds import np
@@ -9,7 +10,15 @@ from tinygrad_jp.names import aliases
 __getattr__ = aliases(__name__)
 
 is_simple_core = False
-as_array = np.asarray
+
+
+def as_array(x: ArrayLike, array_module: Any = np) -> Any:
+    """x as an array of `array_module`; a Variable as it is.
+
+    >>> as_array(2.0).shape
+    ()
+    """
+    return x if isinstance(x, Variable) else array_module.asarray(x)
 
 
 def setup_variable() -> None:

@@ -38,6 +38,7 @@ DEZERO: dict[str, dict[str, str]] = {
         **_all("tinygrad_jp.functions", "broadcast_to", "conv2d_simple", "pooling", "pooling_simple"),
         **_all("tinygrad_jp.utils", "col2im_array", "im2col_array", *_SIZES),
         **_all("tinygrad_jp.core", "Function", "as_variable"),
+        "cuda": "tinygrad_jp.cuda",
     },
     "tinygrad_jp.core_simple": _all("tinygrad_jp.core", *_CORE, "using_config"),
     "tinygrad_jp.layers": {
@@ -52,7 +53,7 @@ DEZERO: dict[str, dict[str, str]] = {
         "F": "tinygrad_jp.functions",
         "L": "tinygrad_jp.layers",
     },
-    "tinygrad_jp.optimizers": {"Parameter": "tinygrad_jp.core:Parameter"},
+    "tinygrad_jp.optimizers": {"Parameter": "tinygrad_jp.core:Parameter", "cuda": "tinygrad_jp.cuda"},
     "tinygrad_jp.datasets": {
         "get_spiral": "tinygrad_jp.datasets.toys:get_spiral",
         "Shakespear": "tinygrad_jp.datasets.text:Shakespear",
@@ -100,6 +101,7 @@ MEMBERS: dict[str, dict[str, Callable[[Any], Any]]] = {
         "generation": _generation,
     },
     "Layer": {
+        "_params": lambda layer: layer._members(),
         "outputs": lambda layer: getattr(layer, "_outputs", []),
         "in_size": lambda layer: layer._in_size(),
         "in_channels": lambda layer: None if layer.W.data is None else layer._in_channels(),

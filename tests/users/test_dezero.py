@@ -355,6 +355,55 @@ def test_members_of_layers():
     np.testing.assert_allclose(z.data, np.ones((1, 2)) @ lstm.W.data[:, 3:6])
 
 
+def test_params_by_name():
+    class Net(Model):
+        def __init__(self):
+            super().__init__()
+            self.l1, self.bn, self.p, self.v = L.Linear(3, in_size=2), L.BatchNorm(), Parameter(np.ones(1)), Variable(1)
+
+        def forward(self, x):
+            return self.bn(self.l1(x)) * self.p
+
+    net, flat, below = Net(), {}, {}
+    net(np.ones((2, 2), np.float32))
+    net._flatten_params(flat)
+    net.l1._flatten_params(below, "net")
+    assert net._params == {"l1", "bn", "p"} and net.l1._params == {"W", "b"}
+    assert flat["l1/W"] is net.l1.W and flat["bn/avg_mean"] is net.bn.avg_mean and flat["p"] is net.p
+    assert set(below) == {"net/W", "net/b"}
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_an_optimizer_that_counts_its_updates_itself(counts, tmp_path):
+    class Own(optimizers.Optimizer):
+        def __init__(self):
+            super().__init__()
+            self.t, self.seen = 0, []
+
+        def update(self):
+            if counts:
+                self.t += 1
+            super().update()
+
+        def update_one(self, param):
+            self.seen.append(self.t)
+
+    model = L.Linear(1, in_size=2, nobias=True)
+    optimizer = Own().setup(model)
+    model(X).sum().backward()
+    for _ in range(3):
+        optimizer.update()
+    optimizer.load_state(optimizer.state())
+    optimizer.update()
+    assert optimizer.seen == [1, 2, 3, 4] and optimizer.t == 4
+
+
+def test_as_array():
+    v = Variable(1.0)
+    assert as_array(v) is v
+    assert as_array(2.0, cuda.get_array_module(v.data)).shape == ()
+
+
 def test_the_outputs_of_a_layer():
     class Two(L.Layer):
         def __init__(self):

@@ -104,7 +104,7 @@ class MNIST(Dataset):
             limit=idx.size(shape) + 10_000,
         )
 
-    def show(self, row: int = 10, col: int = 10) -> None:
+    def show(self: "MNIST | CIFAR10", row: int = 10, col: int = 10) -> None:
         """Draw `row` x `col` examples, chosen at random, with Matplotlib."""
         from matplotlib import pyplot  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
@@ -200,6 +200,8 @@ class CIFAR10(Dataset):
             mirrors=self.mirrors,
             limit=cifar.LIMIT,
         )
+
+    show = MNIST.show
 
     @staticmethod
     def labels() -> dict[int, str]:

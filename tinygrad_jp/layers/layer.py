@@ -314,6 +314,15 @@ class Layer:
         """Every Parameter and Buffer: its path, its holder and itself."""
         return ((_dotted(path), holder, p) for path, holder, p in _walk(self) if isinstance(p, Parameter))
 
+    def _members(self) -> set[str]:
+        """DeZero's `_params`: the names of the attributes that are Parameters or layers."""
+        return {key for key, value in vars(self).items() if isinstance(value, Parameter | Layer)}
+
+    def _flatten_params(self, params_dict: dict[str, Parameter], parent_key: str = "") -> None:
+        """Enter every Parameter and Buffer into `params_dict` by its path, which DeZero writes with slashes."""
+        prefix = parent_key and f"{parent_key}/"
+        params_dict |= {prefix + path.replace(".", "/"): p for path, p in self._named_arrays().items()}
+
     def _named_arrays(self) -> dict[str, Parameter]:
         """Every Parameter and Buffer by its path. Raises ValueError if two have the same path."""
         arrays: dict[str, Parameter] = {}

@@ -8,7 +8,7 @@ import numpy as np
 from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
 from tinygrad_jp.core import Array, ArrayLike, Variable
-from tinygrad_jp.models.images import ImageModel
+from tinygrad_jp.models.images import RELEASE, ImageModel
 from tinygrad_jp.randomness import Rng
 
 __all__ = ["ResNet", "ResNet18", "ResNet50", "ResNet101", "ResNet152"]
@@ -52,6 +52,8 @@ class ResNet(ImageModel):
     (2, 10)
     """
 
+    WEIGHTS_PATH = RELEASE + "resnet{}.npz"
+
     def __init__(
         self,
         n_layers: int = 152,
@@ -74,7 +76,7 @@ class ResNet(ImageModel):
         for i, n in enumerate(STAGES[n_layers]):
             setattr(self, f"res{i + 2}", Stage(n, 64 * 2**i, 2 if i else 1, n_layers >= 50, self.rng, variant))
         self.fc6 = L.Linear(n_classes, rng=self.rng)
-        self.weights = f"resnet{n_layers}.npz" if n_layers >= 50 else ""
+        self.WEIGHTS_PATH = self.WEIGHTS_PATH.format(n_layers) if n_layers >= 50 else ""
         if pretrained:
             self.load_pretrained()
 

@@ -9,7 +9,7 @@ from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
 from tinygrad_jp.core import Array, Variable
 from tinygrad_jp.kinds import DTypeLike
-from tinygrad_jp.models.images import ImageModel
+from tinygrad_jp.models.images import RELEASE, ImageModel
 from tinygrad_jp.randomness import Rng
 
 __all__ = ["VGG16"]
@@ -33,7 +33,8 @@ class VGG16(ImageModel):
     Conv2d(?, 512, 3, pad=1): ? parameters
     """
 
-    least, weights = 32, "vgg16.npz"
+    least = 32
+    WEIGHTS_PATH = RELEASE + "vgg16.npz"
 
     def __init__(self, pretrained: bool = False, *, n_classes: int = 1000, rng: Rng = None) -> None:
         super().__init__(rng)

@@ -65,6 +65,7 @@ class Optimizer:
         self.target: Any = None
         self.hooks: list[Hook] = []
         self.t = 0
+        self._counted = 0
         self._slots: dict[Parameter, list[Array]] = {}
         self._steps: dict[Parameter, int] = {}
         self._rates: dict[Parameter, Rate | None] = {}  # Of parameters that have one of their own, or None for none.
@@ -151,7 +152,7 @@ class Optimizer:
             raise RuntimeError(f"{type(self).__name__}: no parameter has a gradient; call loss.backward() first")
         self._fill_buckets(params)
         # Written past the check in `__setattr__`, which is for users and takes a fifth of a small update.
-        write, t = object.__setattr__, self.t + 1
+        write, t = object.__setattr__, self._next()
         lr = getattr(self, "lr", 0.0)  # An optimizer of one's own may have none.
         rate = lr if type(lr) is float else self._rate(lr, t)
         write(self, "rate", rate)
@@ -169,7 +170,12 @@ class Optimizer:
                     bucket.apply(self.step)
         finally:
             write(self, "t", t)
+            write(self, "_counted", t)
             write(self, "rate", rate)
+
+    def _next(self) -> int:
+        """The number of this update. A subclass whose own `update` counts in `t`, as DeZero's Adam, has it already."""
+        return self.t if type(self).update is not Optimizer.update and self.t == self._counted + 1 else self.t + 1
 
     def _params_with_gradients(self) -> list[Parameter]:
         if self.target is None:
@@ -293,7 +299,7 @@ class Optimizer:
         steps = {named[path]: int(t) for path, t in state["steps"].items()}
         for key in self._numbers():
             setattr(self, key, np.asarray(state[key]).item())
-        self._slots, self._steps, self._buckets, self._filled = slots, steps, [], []
+        self._slots, self._steps, self._buckets, self._filled, self._counted = slots, steps, [], [], self.t
 
     def _modernized(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """A state as `state()` returns it today."""
