@@ -67,6 +67,7 @@ _APPLIED_ALREADY = {
     "softmax": ("softmax", "sigmoid"),
     "sigmoid": ("sigmoid", "softmax"),
 }
+_PUBLIC = {"logaddexp": "sigmoid_cross_entropy or softplus"}  # What users call, where that is another name.
 _ARRANGES = {"reshape", "getitem", "astype", "transpose", "squeeze", "expand_dims", "negative"}  # the same numbers
 _COUNTED = (8, 16, 32)  # The passes after which the Functions in memory are counted.
 
@@ -83,7 +84,7 @@ class _Inspector(Observer):
         before = _computed_by(f) if f.name in _APPLIED_ALREADY else None
         if before is not None and before.name in _APPLIED_ALREADY[f.name]:
             warn_user(
-                f"debug: {f.name} is applied to the result of {before.name}, which it applies itself or which squashes "
+                f"debug: {_PUBLIC.get(f.name, f.name)} is applied to the result of {before.name}, which it applies itself or which squashes "
                 f"twice; give it the values before {before.name}",
                 UserWarning,
             )

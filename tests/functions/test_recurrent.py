@@ -299,7 +299,7 @@ def test_a_layer_learns_to_remember(kind):
         ((N, I + 1), "expected x of shape (N, 4), or (N, T, 4) with T of at least 1, got (3, 5)"),
         ((N, T, I, 1), "expected x of shape (N, 4), or (N, T, 4) with T of at least 1, got (3, 5, 4, 1)"),
         ((N, 0, I), "expected x of shape (N, 4), or (N, T, 4) with T of at least 1, got (3, 0, 4)"),
-        ((N + 1, I), "expected x of 3 sequences, as many as the state has, got 4; call reset_state()"),
+        ((N + 1, I), "expected x of at most 3 sequences, as many as the state has, got 4; call reset_state()"),
     ],
 )
 def test_mistakes(kind, shape, message, x):

@@ -198,6 +198,48 @@ def test_group_norm_agrees_with_its_function(rng):
             wrong()
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("kind", [L.RNN, L.LSTM, L.GRU])
+def test_a_smaller_last_batch_goes_on_with_the_first_sequences(kind, layers, rng):
+    layer = kind(3, in_size=2, num_layers=layers, dtype=float)
+    x = rng.standard_normal((5, 4, 2))
+    expected = layer(x[:3]).data  # Three sequences alone.
+    layer.reset_state()
+    layer(x[:, :2])
+    y = layer(x[:3, 2:])
+    np.testing.assert_allclose(y.data, expected[:, 2:])
+    y.sum().backward()
+    assert layer.h.shape == (3, 3)
+    with pytest.raises(ValueError, match=r"at most 3 sequences.*reset_state"):
+        layer(x)
+
+
+class Table:
+    """Data as pandas, Polars and PyTorch hold them: an object that turns into an array."""
+
+    def __init__(self, data):
+        self.rows = np.array(data)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.rows if dtype is None else self.rows.astype(dtype)
+
+    def __len__(self):
+        return len(self.rows)
+
+
+@pytest.mark.parametrize("loss", [
+    F.mean_squared_error, F.mean_absolute_error, F.huber_loss, F.binary_cross_entropy, F.sigmoid_cross_entropy,
+    F.softmax_cross_entropy, F.kl_divergence, F.accuracy, F.confusion_matrix,
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_tables_as_targets(loss, dtype):
+    labels = loss in (F.softmax_cross_entropy, F.accuracy, F.confusion_matrix)
+    y, t = np.array([[0.25, 0.75], [0.5, 0.5]], dtype), [0, 1] if labels else [[0.5, 0.5], [0.25, 0.75]]
+    found, expected = loss(Variable(y), Table(t)), loss(Variable(y), np.array(t))
+    assert np.array_equal(getattr(found, "data", found), getattr(expected, "data", expected))
+    assert np.array_equal(getattr(loss(Table(y), Table(t)), "data", found), getattr(expected, "data", expected))
+
+
 def test_step_without_arguments_is_answered():
     with pytest.raises(TypeError, match=r"write optimizer.update\(\)"):
         optimizers.SGD().step()

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from tinygrad_jp import Layer, Parameter, optimizers
+from tinygrad_jp import Layer, Parameter, load_checkpoint, optimizers, save_checkpoint
 from tinygrad_jp.optimizers import schedules
 
 
@@ -47,6 +47,34 @@ def test_plateau_is_that_of_torch(losses):
         theirs.step(loss)
         ours.report(loss)
         assert ours(1) == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+def with_plateau(best=None):
+    model = Points([1.0, 2.0])
+    optimizer = optimizers.SGD(schedules.plateau(1.0, gamma=0.5, patience=1)).setup(model)
+    (model.xs[0] ** 2).sum().backward()
+    optimizer.update()
+    for loss in best or ():
+        optimizer.lr.report(loss)
+    return model, optimizer
+
+
+def test_a_checkpoint_holds_what_a_plateau_knows(tmp_path):
+    model, optimizer = with_plateau([3.0, 4.0, 2.0])
+    save_checkpoint(tmp_path / "run.npz", model, optimizer)
+    other = with_plateau()
+    load_checkpoint(tmp_path / "run.npz", *other)
+    assert other[1].lr.state() == optimizer.lr.state() == {"lr": 0.5, "best": 2.0, "waited": 0}
+
+    state = optimizer.state()
+    for wrong in ({"lr": 0.5}, {"lr": 0.5, "best": "low", "waited": 0}):
+        with pytest.raises(ValueError, match="schedule"):
+            other[1].load_state(state | {"schedule": wrong})
+    with pytest.raises(ValueError, match="schedule"):
+        optimizers.SGD(schedules.exponential(1.0, 0.5)).setup(model).load_state(state)
+    del state["schedule"]  # As it was before.
+    other[1].load_state(state)
+    assert other[1].lr.state() == optimizer.lr.state()
 
 
 def test_plateau_has_a_floor_and_a_state():

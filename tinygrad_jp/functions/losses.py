@@ -22,7 +22,7 @@ from tinygrad_jp.functions import stable
 from tinygrad_jp.functions.activations import array_softmax
 from tinygrad_jp.functions.basics import as_integers, check_range, one_hot_rows
 from tinygrad_jp.functions.confusion import ConfusionMatrix
-from tinygrad_jp.functions.precision import upcast
+from tinygrad_jp.functions.precision import as_array, upcast
 from tinygrad_jp.kinds import Shape, np
 
 __all__ = [
@@ -320,6 +320,7 @@ def _shape(x: ArrayLike) -> tuple[int, ...]:
 
 def _of_one_shape(name: str, x: ArrayLike, t: ArrayLike, columns: bool = False) -> tuple[Any, Any]:
     """x, and t in the shape of x: single elements may differ in shape and, if `columns`, (N, 1) and (N,)."""
+    x, t = as_array(x, t), as_array(t, x)
     a, b = _shape(x), _shape(t)
     if a == b and 0 not in a:
         return x, t

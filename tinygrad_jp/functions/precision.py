@@ -7,7 +7,7 @@ from typing import Any, ParamSpec
 
 from tinygrad_jp.core import Variable
 from tinygrad_jp.devices import beside
-from tinygrad_jp.kinds import np
+from tinygrad_jp.kinds import ArrayMethods, np
 
 P = ParamSpec("P")
 HALF, SINGLE, DOUBLE = map(np.dtype, (np.float16, np.float32, np.float64))
@@ -54,7 +54,7 @@ _signature = functools.cache(inspect.signature)  # When it is first needed: fort
 def _convert(arguments: dict[str, Any], names: tuple[str, ...], integers: bool) -> Any:
     """Convert the arguments `names` to the dtype that they are computed in; return the dtype of their result."""
     found = {name: arguments[name] for name in names if arguments.get(name) is not None}
-    given = {name: _as_array(x, *found.values()) for name, x in found.items()}
+    given = {name: as_array(x, *found.values()) for name, x in found.items()}
     stored = np.result_type(*(x if isinstance(x, int | float) else x.dtype for x in given.values()))
     if integers and stored.kind in "iub":
         stored = DOUBLE
@@ -68,6 +68,6 @@ def _convert(arguments: dict[str, Any], names: tuple[str, ...], integers: bool) 
     return stored
 
 
-def _as_array(x: Any, *others: Any) -> Any:
-    """`x` itself if it is an array, a Variable or one of Python's numbers, otherwise the array that it describes."""
-    return x if hasattr(x, "dtype") or isinstance(x, int | float) else beside(x, *others)
+def as_array(x: Any, *others: Any) -> Any:
+    """`x` itself if it is an array, a Variable or a number, otherwise the array of a list or a table, beside `others`."""
+    return x if isinstance(x, np.ndarray | np.generic | ArrayMethods | int | float) else beside(x, *others)

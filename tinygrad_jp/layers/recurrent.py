@@ -20,7 +20,7 @@ class Recurrent(Layer):
     """The base of RNN, LSTM and GRU: a step of x (N, I) gives h (N, H), a sequence (N, T, I) all of its h, (N, T, H).
 
     Both start from the state that the last call left in `h` (None at first, which stands for zeros), so a sequence may
-    be given in any portions; `reset_state` clears it. W (I, G·H), U (H, G·H) and b (G·H,) hold the blocks of the G
+    be given in any portions; `reset_state` clears it. A smaller batch goes on with the first of the sequences. W (I, G·H), U (H, G·H) and b (G·H,) hold the blocks of the G
     gates side by side. Each block starts from `init`, by default with the variance 1/I or 1/H, and b from zero. If
     `in_size` is not given, the first x determines it. With `num_layers`, each further layer, in `above`, reads the h of
     the one below it; what comes out is the h of the last.
@@ -102,7 +102,8 @@ class Recurrent(Layer):
         """`state`, or zeros if it is None, in the dtype of z (T, N, G·H)."""
         if state is None:
             return np.zeros_like(z.data, shape=(z.shape[1], self.hidden_size))
-        return cast(as_numbers(type(self).__name__, state), z.dtype)
+        state = cast(as_numbers(type(self).__name__, state), z.dtype)
+        return state if len(state) == z.shape[1] else state[: z.shape[1]]
 
     def _check(self, shape: Shape) -> None:
         name, size = type(self).__name__, "I" if self.W.data is None else self.W.shape[0]
@@ -111,10 +112,10 @@ class Recurrent(Layer):
                 f"{name}: expected x of shape (N, {size}), or (N, T, {size}) with T of at least 1, got {shape}; "
                 f"reshape it, or give the layer another in_size"
             )
-        if self.h is not None and np.shape(self.h)[0] != shape[0]:
+        if self.h is not None and np.shape(self.h)[0] < shape[0]:
             raise ValueError(
-                f"{name}: expected x of {np.shape(self.h)[0]} sequences, as many as the state has, got {shape[0]}; "
-                f"call reset_state() before new sequences, or leave out a smaller last batch with drop_last=True"
+                f"{name}: expected x of at most {np.shape(self.h)[0]} sequences, as many as the state has, got {shape[0]}; "
+                f"call reset_state() before new sequences"
             )
 
     def _states(self, z: Variable, h: Array) -> Variable:

@@ -264,7 +264,8 @@ class Optimizer:
     def state(self) -> dict[str, Any]:
         """A copy of what the optimizer knows: its numbers, and by name the steps and the slots of each parameter.
 
-        It does not hold a learning rate that is a function, nor hooks.
+        It does not hold a learning rate that is a function, nor hooks; but `schedule`, what a rate such as
+        `schedules.plateau` knows.
 
         >>> from tinygrad_jp import optimizers, layers
         >>> model = layers.Linear(1, in_size=1)
@@ -280,7 +281,12 @@ class Optimizer:
         state["steps"] = {path: np.int64(steps[p]) for path, p in named.items()}
         for i, slot in enumerate(self.slots):
             state[slot] = {path: np.array(fetched(self._slots[p][i])) for path, p in named.items()}
-        return state
+        return state | self._schedule()
+
+    def _schedule(self) -> dict[str, dict[str, Any]]:
+        """The state of the learning rate, under `schedule`, if it is one that has a state."""
+        lr: Any = getattr(self, "lr", None)
+        return {"schedule": lr.state()} if hasattr(lr, "state") and hasattr(lr, "load_state") else {}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over what `state()` of an optimizer of this kind returned: all of it, or none if an error is raised.
@@ -299,12 +305,14 @@ class Optimizer:
         steps = {named[path]: int(t) for path, t in state["steps"].items()}
         for key in self._numbers():
             setattr(self, key, np.asarray(state[key]).item())
+        if "schedule" in state:
+            self.lr.load_state(state["schedule"])  # type: ignore[union-attr]
         self._slots, self._steps, self._buckets, self._filled, self._counted = slots, steps, [], [], self.t
 
     def _modernized(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """A state as `state()` returns it today."""
         alias = {"alpha": "lr"} if hasattr(type(self), "alpha") else {}
-        state = {alias.get(key, key): value for key, value in state.items()}
+        state = self._schedule() | {alias.get(key, key): value for key, value in state.items()}
         if "steps" not in state and "t" in state:
             paths = state.get(self.slots[0], ()) if self.slots else self._named_params()
             state["steps"] = dict.fromkeys(paths, state["t"])
@@ -313,8 +321,12 @@ class Optimizer:
     def _check_entries(self, state: Mapping[str, Any], named: Mapping[str, Parameter]) -> None:
         """Raise ValueError if `state` does not fit."""
         name, numbers, tables = type(self).__name__, self._numbers(), (*self.slots, "steps")
-        if set(state) != {*numbers, *tables}:
-            raise ValueError(f"{name}: expected the entries {sorted({*numbers, *tables})}, got {sorted(state)}")
+        entries = {*numbers, *tables, *self._schedule()}
+        if set(state) != entries:
+            raise ValueError(f"{name}: expected the entries {sorted(entries)}, got {sorted(state)}")
+        schedule, expected = state.get("schedule", {}), self._schedule().get("schedule", {})
+        if {*schedule} != {*expected} or not all(_is_number(value, "fiu") for value in schedule.values()):
+            raise ValueError(f"{name}: expected the numbers {sorted(expected)} as schedule, got {schedule}")
         if wrong := [key for key in numbers if not _is_number(state[key], "fiub")]:
             raise ValueError(f"{name}: expected one number for each of {wrong}")
         for key in self._settings:
