@@ -84,8 +84,8 @@ class _Inspector(Observer):
         before = _computed_by(f) if f.name in _APPLIED_ALREADY else None
         if before is not None and before.name in _APPLIED_ALREADY[f.name]:
             warn_user(
-                f"debug: {_PUBLIC.get(f.name, f.name)} is applied to the result of {before.name}, which it applies itself or which squashes "
-                f"twice; give it the values before {before.name}",
+                f"debug: {_PUBLIC.get(f.name, f.name)} is applied to the result of {before.name}, which it applies "
+                f"itself or which squashes twice; give it the values before {before.name}",
                 UserWarning,
             )
         for y in f.y if isinstance(f.y, tuple) else (f.y,):

@@ -20,10 +20,10 @@ class Recurrent(Layer):
     """The base of RNN, LSTM and GRU: a step of x (N, I) gives h (N, H), a sequence (N, T, I) all of its h, (N, T, H).
 
     Both start from the state that the last call left in `h` (None at first, which stands for zeros), so a sequence may
-    be given in any portions; `reset_state` clears it. A smaller batch goes on with the first of the sequences. W (I, G·H), U (H, G·H) and b (G·H,) hold the blocks of the G
-    gates side by side. Each block starts from `init`, by default with the variance 1/I or 1/H, and b from zero. If
-    `in_size` is not given, the first x determines it. With `num_layers`, each further layer, in `above`, reads the h of
-    the one below it; what comes out is the h of the last.
+    be given in any portions; `reset_state` clears it. A smaller batch goes on with the first of the sequences. W (I,
+    G·H), U (H, G·H) and b (G·H,) hold the blocks of the G gates side by side. Each block starts from `init`, by default
+    with the variance 1/I or 1/H, and b from zero. If `in_size` is not given, the first x determines it. With
+    `num_layers`, each further layer, in `above`, reads the h of the one below it; what comes out is the h of the last.
     """
 
     _converts = NUMBERS
@@ -98,11 +98,11 @@ class Recurrent(Layer):
             y = layer(y)
         return y
 
-    def _state(self, state: ArrayLike | None, z: Variable) -> Array:
-        """`state`, or zeros if it is None, in the dtype of z (T, N, G·H)."""
-        if state is None:
+    def _state(self, given: ArrayLike | None, z: Variable) -> Array:
+        """`given`, or zeros if it is None, in the dtype of z (T, N, G·H)."""
+        if given is None:
             return np.zeros_like(z.data, shape=(z.shape[1], self.hidden_size))
-        state = cast(as_numbers(type(self).__name__, state), z.dtype)
+        state: Array = cast(as_numbers(type(self).__name__, given), z.dtype)
         return state if len(state) == z.shape[1] else state[: z.shape[1]]
 
     def _check(self, shape: Shape) -> None:
@@ -114,8 +114,8 @@ class Recurrent(Layer):
             )
         if self.h is not None and np.shape(self.h)[0] < shape[0]:
             raise ValueError(
-                f"{name}: expected x of at most {np.shape(self.h)[0]} sequences, as many as the state has, got {shape[0]}; "
-                f"call reset_state() before new sequences"
+                f"{name}: expected x of at most {np.shape(self.h)[0]} sequences, as many as the state has, "
+                f"got {shape[0]}; call reset_state() before new sequences"
             )
 
     def _states(self, z: Variable, h: Array) -> Variable:
