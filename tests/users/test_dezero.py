@@ -398,6 +398,26 @@ def test_an_optimizer_that_counts_its_updates_itself(counts, tmp_path):
     assert optimizer.seen == [1, 2, 3, 4] and optimizer.t == 4
 
 
+def test_an_optimizer_whose_names_are_its_own():
+    class Own(optimizers.Optimizer):
+        def __init__(self):
+            super().__init__()
+            self.rate, self.t, self.state = 0.5, {}, {}
+
+        def update_one(self, param):
+            self.t[param] = self.t.get(param, 0) + 1
+            param.data -= self.rate * param.grad.data
+
+    model = L.Linear(1, in_size=2, nobias=True)
+    before = model.W.data.copy()
+    optimizer = Own().setup(model)
+    model(X).sum().backward()
+    for _ in range(3):
+        optimizer.update()
+    np.testing.assert_allclose(model.W.data, before - 3 * 0.5 * model.W.grad.data, rtol=1e-6)
+    assert optimizer.t == {model.W: 3} and optimizer.rate == 0.5
+
+
 def test_as_array():
     v = Variable(1.0)
     assert as_array(v) is v

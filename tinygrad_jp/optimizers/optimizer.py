@@ -153,14 +153,17 @@ class Optimizer:
         self._fill_buckets(params)
         # Written past the check in `__setattr__`, which is for users and takes a fifth of a small update.
         write, t = object.__setattr__, self._next()
-        lr = getattr(self, "lr", 0.0)  # An optimizer of one's own may have none.
-        rate = lr if type(lr) is float else self._rate(lr, t)
-        write(self, "rate", rate)
+        # An optimizer of one's own may have no lr but a `rate` of its own, and something else in `t`.
+        lr, counts = getattr(self, "lr", None), isinstance(self.t, int)
+        rate = lr if lr is None or type(lr) is float else self._rate(lr, t)
+        if lr is not None:
+            write(self, "rate", rate)
         one_by_one = self._steps_one_by_one()
         try:
             for bucket in self._buckets:
                 bucket.t += 1
-                write(self, "t", bucket.t)
+                if counts:
+                    write(self, "t", bucket.t)
                 if self._rates:
                     own = self._rates.get(bucket.params[0])
                     write(self, "rate", rate if own is None else self._rate(own, t))
@@ -169,12 +172,16 @@ class Optimizer:
                 else:
                     bucket.apply(self.step)
         finally:
-            write(self, "t", t)
             write(self, "_counted", t)
-            write(self, "rate", rate)
+            if counts:
+                write(self, "t", t)
+            if lr is not None:
+                write(self, "rate", rate)
 
     def _next(self) -> int:
         """The number of this update. A subclass whose own `update` counts in `t`, as DeZero's Adam, has it already."""
+        if not isinstance(self.t, int):
+            return self._counted + 1
         return self.t if type(self).update is not Optimizer.update and self.t == self._counted + 1 else self.t + 1
 
     def _params_with_gradients(self) -> list[Parameter]:
