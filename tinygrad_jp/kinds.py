@@ -46,6 +46,17 @@ def _reduction(func: Any) -> Callable[..., Any]:
     return reduced
 
 
+def is_table(x: Any) -> bool:
+    """Whether x becomes an array beside a Variable: a list, or a table or tensor of another library.
+
+    >>> is_table([1, 2]), is_table(np.ones(2)), is_table(2.0)
+    (True, False, False)
+    """
+    if isinstance(x, list | tuple):
+        return True
+    return hasattr(x, "__array__") and not (hasattr(x, "__array_function__") or isinstance(x, np.generic))
+
+
 class ArrayMethods:
     """The methods of arrays that people reach for, each by NumPy's function of the same name: `x.sum()`."""
 

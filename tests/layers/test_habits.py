@@ -1,6 +1,7 @@
 """Habits from other libraries that work, or are answered."""
 
 import copy
+import operator
 import pickle
 import re
 import warnings
@@ -238,6 +239,31 @@ def test_tables_as_targets(loss, dtype):
     found, expected = loss(Variable(y), Table(t)), loss(Variable(y), np.array(t))
     assert np.array_equal(getattr(found, "data", found), getattr(expected, "data", expected))
     assert np.array_equal(getattr(loss(Table(y), Table(t)), "data", found), getattr(expected, "data", expected))
+
+
+OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, np.multiply, np.arctan2]
+
+
+@pytest.mark.parametrize("operate", OPERATORS)
+def test_tables_beside_variables(operate):
+    x, data = Variable([[1.0, 2.0]]), [[3.0, 4.0]]
+    for a, b in ((x, Table(data)), (Table(data), x)):
+        x.cleargrad()
+        y = operate(a, b)
+        y.backward()
+        plain = [np.array(data) if isinstance(part, Table) else part.data for part in (a, b)]
+        assert isinstance(y, Variable) and np.array_equal(y.data, operate(*plain)) and x.grad is not None
+
+
+@pytest.mark.parametrize("operate", OPERATORS)
+def test_tables_of_pandas_beside_variables(operate):
+    pandas = pytest.importorskip("pandas")
+    frame, x = pandas.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}), Variable([[1.0, 2.0], [3.0, 4.0]])
+    for a, b in ((x, frame), (frame, x), (x[:, 0], frame["a"]), (frame["a"], x[:, 0])):
+        x.cleargrad()
+        y = operate(a, b)
+        y.backward()
+        assert isinstance(y, Variable) and x.grad is not None
 
 
 def test_step_without_arguments_is_answered():

@@ -12,7 +12,7 @@ from tinygrad_jp.core.errors import call_error, check_nothing_lost, missing_rule
 from tinygrad_jp.core.table import COMPOSITIONS, LATE, NONDIFFERENTIABLE, PULLBACKS
 from tinygrad_jp.devices import fetched, on_device
 from tinygrad_jp.hints import array_error
-from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, method, reflected
+from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, is_table, method, reflected
 
 NUMBERS = (float, int, np.ndarray, np.generic, complex)
 CONSTANTS = (*NUMBERS, list, tuple)
@@ -21,7 +21,7 @@ NO_SETTINGS: dict[str, Any] = {}
 
 
 def _is_constant(x: Any) -> bool:
-    return isinstance(x, CONSTANTS) or on_device(x)
+    return isinstance(x, CONSTANTS) or on_device(x) or is_table(x)
 
 
 def plain(x: Any) -> Any:
@@ -94,7 +94,7 @@ class Operators(ArrayMethods):
     """
 
     __slots__ = ()
-
+    __pandas_priority__ = 5000  # Above pandas' own 4000: its operators leave `frame * v` to Variables.
     record: Any
     is_constant: Any
 

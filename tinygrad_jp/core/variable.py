@@ -20,7 +20,7 @@ from tinygrad_jp.core.operators import CONSTANTS, NO_SETTINGS, Operators, plain
 from tinygrad_jp.core.settings import ENABLE_BACKPROP, OBSERVER
 from tinygrad_jp.core.table import CALLS, CUSTOM_RULE, OUTPUT_UNUSED, PULLBACKS
 from tinygrad_jp.devices import apart, beside, on_device
-from tinygrad_jp.kinds import Array, ArrayLike, ArrayMethods, Rule
+from tinygrad_jp.kinds import Array, ArrayLike, ArrayMethods, Rule, is_table
 
 next_sequence = itertools.count().__next__
 _recording, _observer, _new = ENABLE_BACKPROP.get, OBSERVER.get, object.__new__
@@ -426,7 +426,7 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
                 xs.append(x)
                 linked = True
         else:
-            data.append(beside(x, *args) if isinstance(x, list | tuple) and i < len(pullbacks) else x)
+            data.append(beside(x, *args) if is_table(x) and i < len(pullbacks) else x)
             xs.append(None)
     try:
         y = CALLS[func](*data, **settings) if func in CALLS else func(*data, **settings)
