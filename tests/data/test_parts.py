@@ -1,6 +1,7 @@
 """Parts of data sets, data of several arrays, and data from other libraries."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -162,7 +163,6 @@ def test_pictures_are_whole_files(shape, dtype, rng):
     image = pytest.importorskip("PIL.Image")
     import base64
     import io
-    import re
 
     x = rng.integers(0, 256, (2, *shape)).astype(dtype)
     page = datasets.ArrayDataset(x, ["<b>", "&"])._repr_html_()
@@ -172,3 +172,16 @@ def test_pictures_are_whole_files(shape, dtype, rng):
     if dtype == np.uint8:
         flat = x[0].transpose(1, 2, 0) if shape[0] == 3 else x[0].reshape(8, 8)
         assert (np.asarray(pictures[0]) == flat).all()
+
+
+def test_a_part_shows_its_own_pictures():
+    images = np.arange(4 * 64, dtype=np.uint8).reshape(4, 8, 8)
+    whole = datasets.ArrayDataset(images, ["a", "b", "c", "d"])
+    part = datasets.Subset(datasets.Subset(whole, [3, 2, 1]), [0, 2])
+
+    def figures(data):
+        return re.findall(r"base64,.*?</figcaption>", data._repr_html_())
+
+    assert len(figures(whole)) == 4
+    assert figures(part) == [figures(whole)[i] for i in (3, 1)]
+    assert datasets.Subset((X, T), [0])._repr_html_() is None

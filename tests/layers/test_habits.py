@@ -241,6 +241,18 @@ def test_tables_as_targets(loss, dtype):
     assert np.array_equal(getattr(loss(Table(y), Table(t)), "data", found), getattr(expected, "data", expected))
 
 
+def test_labels_and_data_in_the_wrong_form():
+    y = np.eye(3)
+    with pytest.raises(ValueError, match="give ignore_label=-1"):
+        F.softmax_cross_entropy(y, [0, 1, -1])
+    for measure in (F.accuracy, F.confusion_matrix):
+        with pytest.raises(ValueError, match="not their argmax"):
+            measure(y.argmax(axis=1), [0, 1, 2])
+    for data in ({"a": y}, ({"a": y}, [0, 1, 2])):
+        with pytest.raises(TypeError, match="one by one"):
+            tinygrad_jp.DataLoader(data, 2)
+
+
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, np.multiply, np.arctan2]
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tinygrad_jp import DataLoader, History, fit, models, optimizers, using_config
+from tinygrad_jp import DataLoader, History, datasets, fit, models, optimizers, using_config
 from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
 from tinygrad_jp.fitting import loop
@@ -60,6 +60,13 @@ def test_it_stops_early():
     assert len(history) == 4
     with pytest.raises(ValueError, match="validation"):
         fit(model, F.mean_squared_error, loader, optimizers.SGD(0.0), 50, patience=3)
+
+
+@pytest.mark.parametrize("data", [(X, T), datasets.Digits()])
+def test_data_that_are_not_in_batches(data):
+    model, _, optimizer = new()
+    with pytest.raises(TypeError, match=r"write DataLoader\(data, 32\)"):
+        fit(model, F.mean_squared_error, data, optimizer, 1)
 
 
 def test_metrics_two_inputs_and_states():

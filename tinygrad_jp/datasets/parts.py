@@ -102,6 +102,8 @@ def as_dataset(dataset: Any, name: str) -> Any:
     """`dataset` as an object with a length and examples ``(x, t)``."""
     if isinstance(dataset, tuple) and len(dataset) > 1 and all(part is None or is_table(part) for part in dataset):
         return ArrayDataset(*dataset) if len(dataset) == 2 else TupleDataset(*dataset)
+    if any(isinstance(part, dict) for part in (dataset, *(dataset if isinstance(dataset, tuple) else ()))):
+        raise TypeError(f"{name}: expected arrays, got a dict; give them one by one, as in ((A, B, T), 32)")
     whole = is_table(dataset) and not isinstance(dataset, list)
     if whole or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise TypeError(

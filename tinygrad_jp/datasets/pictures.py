@@ -17,13 +17,16 @@ def html(dataset: Any) -> str | None:
 
     Images are (H, W), (C, H, W) with one or three channels, or flat ones that are square.
     """
-    n = min(COUNT, len(dataset))
-    images = [image_of(dataset.data[i]) for i in range(n)] if isinstance(dataset.data, np.ndarray) else [None]
+    n, whole, places = min(COUNT, len(dataset)), dataset, np.arange(COUNT)
+    while hasattr(whole, "indices"):  # A part of another data set.
+        whole, places = whole.dataset, whole.indices[places[:n]]
+    data, labels = getattr(whole, "data", None), getattr(whole, "label", None)
+    images = [image_of(data[i]) for i in places[:n]] if isinstance(data, np.ndarray) else [None]
     found = [image for image in images if image is not None]
     if not n or len(found) < n:
         return None
-    labels = ["" if dataset.label is None else str(dataset.label[i])[:20] for i in range(n)]
-    figures = "".join(_figure(image, label) for image, label in zip(found, labels, strict=True))
+    names = ["" if labels is None else str(labels[i])[:20] for i in places[:n]]
+    figures = "".join(_figure(image, name) for image, name in zip(found, names, strict=True))
     return f"<div>{_escaped(repr(dataset))}</div><div>{figures}</div>"
 
 

@@ -49,6 +49,8 @@ def fit(
     >>> history["validation loss"][-1] < 0.01
     True
     """
+    if isinstance(loader, tuple) or hasattr(loader, "prepare"):
+        raise TypeError(f"fit: expected a loader of batches, got a {type(loader).__name__}; write DataLoader(data, 32)")
     if optimizer.target is not model:
         optimizer.setup(model)
     if patience is not None and validation is None:

@@ -261,7 +261,8 @@ def check_range(name: str, t: Array, n: int) -> None:
     if on_device(t):  # Fetched at once: each time, the host waits for the device.
         low, high = fetched(np.stack([low, high]))
     if not 0 <= low <= high < n:
-        raise ValueError(f"{name}: expected integers from 0 to {n - 1}, got {low} to {high}")
+        remedy = f"; give ignore_label={low} to leave those out" if low < 0 and "entropy" in name else ""
+        raise ValueError(f"{name}: expected integers from 0 to {n - 1}, got {low} to {high}{remedy}")
 
 
 @upcast("x", "W")

@@ -343,6 +343,7 @@ def _labels(name: str, x: Variable, t: ArrayLike) -> Array:
     shape = _shape(t)
     if not x.ndim or shape not in (x.shape[:-1], (*x.shape[:-1], 1)) or 0 in shape:
         remedy = "; t.argmax(axis=1) makes labels of one-hot rows" if shape == x.shape and x.ndim == 2 else ""
+        remedy = "; give the scores of all classes, not their argmax" if shape == x.shape and x.ndim == 1 else remedy
         raise ValueError(f"{name}: expected x of shape (N, C) and N > 0 labels (N,), got {x.shape} and {shape}{remedy}")
     return as_integers(name, t, x).reshape(x.shape[:-1])
 
