@@ -264,6 +264,11 @@ HINTS: dict[str, dict[str, str]] = {
         "add_module": "an attribute, self.name = layer",
         "reset_states": "model.reset_state()",
     },
+    "Function": {
+        "save_for_backward": "self.x = x in forward; in backward, self.inputs are the Variables that came in",
+        "saved_tensors": "self.inputs, the Variables that came in",
+        "next_functions": "f.variables, each of which knows its creator",
+    },
     "Optimizer": {
         "zero_grad": "model.cleargrads()",
         "minimize": "loss.backward(), then optimizer.update()",

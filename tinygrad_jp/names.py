@@ -1,7 +1,9 @@
 """Names that a module answers to without listing them: DeZero's, and a hint for those of other libraries."""
 
+import gc
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -74,9 +76,9 @@ def _mover(name: str) -> Callable[[Any], Any]:
     return lambda v: lambda: setattr(v, "data", getattr(import_module("tinygrad_jp.cuda"), name)(v))
 
 
-def _generation(v: Any) -> int:
-    """How many Functions the longest way from v back to a leaf has."""
-    depth, waiting, found = {None: 0}, [v.creator], set()
+def _depth(last: Any) -> int:
+    """How many Functions the longest way from `last` back to a leaf has."""
+    depth, waiting, found = {None: 0}, [last], set()
     while waiting:
         f = waiting.pop()
         if f is not None and f not in found:
@@ -84,7 +86,43 @@ def _generation(v: Any) -> int:
             waiting += [x.creator for x in f.variables]
     for f in sorted(found, key=lambda f: f.sequence):
         depth[f] = 1 + max((depth[x.creator] for x in f.variables), default=0)
-    return depth[v.creator]
+    return depth[last]
+
+
+def _outputs(f: Any) -> list[Callable[[], Any]]:
+    """What the Function f returned, as DeZero gives it: `f.outputs[0]()` is y.
+
+    A recorded function does not know its y. It is looked for in memory, for those who walk through a graph by hand.
+    """
+    core = import_module("tinygrad_jp.core")
+    known = getattr(f, "_results", None)
+    if known is not None and all(result() is not None for result in known):
+        return known
+    if isinstance(f.y, core.Outputs):
+        whole = f.whole()
+        return [partial(core.apply, core.output, whole, i, len(f.y)) for i in range(len(f.y))]
+    held = [] if known else [v for v in gc.get_referrers(f) if isinstance(v, core.Variable) and v.creator is f]
+    y = held[0] if held else f.whole()
+    return [lambda: y]
+
+
+def _backward(f: Any) -> Callable[..., Any]:
+    """DeZero's `f.backward(gy)`: what the rules of a recorded function give, as one Variable or a tuple."""
+
+    def backward(*gys: Any) -> Any:
+        core, shares = import_module("tinygrad_jp.core"), [None] * len(f.xs)
+        if not f.xs or f.func is type(f):
+            raise NotImplementedError(f"{f.name}: write backward(self, gy), which takes and returns Variables")
+
+        class Shares(core.Observer):  # type: ignore[misc,name-defined]
+            def passed(self, f: Any, i: int, key: Any, share: Any, before: Any, after: Any) -> None:
+                shares[i] = share
+
+        gy = core.Outputs(gys) if isinstance(f.y, core.Outputs) else core.as_variable(gys[0])
+        core.propagate([f], {f: gy}, True, Shares())
+        return tuple(shares) if len(shares) > 1 else shares[0]
+
+    return backward
 
 
 def _part(name: str) -> Callable[[Any], Any]:
@@ -98,8 +136,9 @@ MEMBERS: dict[str, dict[str, Callable[[Any], Any]]] = {
         "to_cpu": _mover("as_numpy"),
         "to_gpu": _mover("as_cupy"),
         "set_creator": lambda v: lambda f: setattr(v, "creator", f),
-        "generation": _generation,
+        "generation": lambda v: _depth(v.creator),
     },
+    "Function": {"outputs": _outputs, "backward": _backward, "generation": lambda f: _depth(f) - 1},
     "Layer": {
         "_params": lambda layer: layer._members(),
         "outputs": lambda layer: getattr(layer, "_outputs", []),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_jp
-from tinygrad_jp import Variable, datasets, models, optimizers
+from tinygrad_jp import Function, Variable, datasets, models, optimizers
 from tinygrad_jp import functions as F
 from tinygrad_jp import layers as L
 from tinygrad_jp.hints import HINTS
@@ -19,6 +19,7 @@ from tinygrad_jp.optimizers import schedules
 OWNERS = {
     "Variable": Variable(1.0),
     "Layer": L.Linear(1),
+    "Function": Function(),
     "Optimizer": optimizers.Adam(),
     "DataLoader": tinygrad_jp.DataLoader(([[1.0]], [0]), 1),
 }
@@ -32,7 +33,7 @@ MODULES = {
     "tinygrad_jp.datasets": datasets,
 }
 NAMED = {"F": F, "L": L, "np": np, "v": Variable(1.0), "x": Variable(1.0), "model": models.MLP(1), "layer": L.Linear(1)}
-NAMED |= {"optimizer": optimizers.SGD(), "y": Variable(1.0), "loss": Variable(1.0)}
+NAMED |= {"f": Function(), "optimizer": optimizers.SGD(), "y": Variable(1.0), "loss": Variable(1.0)}
 NAMED |= {name.rpartition(".")[2]: module for name, module in MODULES.items()}
 
 

@@ -418,6 +418,56 @@ def test_an_optimizer_whose_names_are_its_own():
     assert optimizer.t == {model.W: 3} and optimizer.rate == 0.5
 
 
+def by_hand(y):
+    """Gradients as one computes them who walks through the graph alone, without `backward()`."""
+    y.grad = Variable(np.ones_like(y.data))
+    waiting = [y.creator]
+    while waiting:
+        f = waiting.pop(0)
+        gxs = f.backward(*[result().grad for result in f.outputs])
+        for x, gx in zip(f.inputs, gxs if isinstance(gxs, tuple) else (gxs,), strict=True):
+            if not isinstance(x, Variable):  # An index, or a number.
+                continue
+            x.grad = gx if x.grad is None else x.grad + gx
+            waiting += [x.creator] if x.creator is not None else []
+
+
+class Twice(Function):
+    def forward(self, x):
+        return 2 * x
+
+    def backward(self, gy):
+        return 2 * gy
+
+
+@pytest.mark.parametrize("f", [
+    lambda x, w: F.sum(F.exp(x * w)), lambda x, w: F.matmul(x.T, w), lambda x, w: F.sum(Twice()(x) - w),
+    lambda x, w: F.mean_squared_error(F.tanh(x), w), lambda x, w: F.linear(w.T, x), lambda x, w: F.sum(x + w[:1]),
+])  # fmt: skip
+def test_a_graph_walked_by_hand(f):
+    x, w = (Variable(a) for a in np.random.randn(2, 3, 1))
+    f(x, w).backward()
+    expected = [x.grad.data, w.grad.data]
+    x.cleargrad()
+    w.cleargrad()
+    by_hand(f(x, w))
+    np.testing.assert_allclose([x.grad.data, w.grad.data], expected)
+
+
+def test_a_function_of_a_graph():
+    x = Variable(0.5)
+    h = F.exp(x)
+    y = F.sin(h) * h
+    f = y.creator
+    assert [f.generation, y.generation, h.creator.generation] == [2, 3, 0]
+    assert f.outputs[0]() is y and h.creator.outputs[0]() is h
+    first, second = f.backward(Variable(1.0))
+    first.backward()  # Recorded, as every gradient that is a Variable's function.
+    np.testing.assert_allclose([second.item(), x.grad.item()], [np.sin(np.exp(0.5)), np.exp(0.5)])
+    with pytest.raises(NotImplementedError, match="write backward"):
+        type("Forward", (Function,), {"forward": lambda self, x: x})()(x).backward()
+
+
 def test_as_array():
     v = Variable(1.0)
     assert as_array(v) is v

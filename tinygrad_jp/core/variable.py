@@ -8,7 +8,8 @@ import copy
 import functools
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from tinygrad_jp.core.operators import CONSTANTS, NO_SETTINGS, Operators, plain
 from tinygrad_jp.core.settings import ENABLE_BACKPROP, OBSERVER
 from tinygrad_jp.core.table import CALLS, CUSTOM_RULE, OUTPUT_UNUSED, PULLBACKS
 from tinygrad_jp.devices import apart, beside, on_device
+from tinygrad_jp.hints import hinting
 from tinygrad_jp.kinds import Array, ArrayLike, ArrayMethods, Rule, is_table
 
 next_sequence = itertools.count().__next__
@@ -249,7 +251,7 @@ class Function:
     This is what every reader of the graph may use:
 
     - `func` is the function, `args` and `kwargs` its arguments (arrays) and settings, `y` what it returned: an array,
-      or `Outputs` of several. `name` is the name of the function.
+      or `Outputs` of several; `whole()` is that as one Variable. `name` is the name of the function.
     - `xs` leads backwards: for each argument the Variable that held it, or None for a constant. `variables` are the
       Variables among them, `inputs` the arguments with Variables in the place of their arrays.
     - `pullbacks` are its rules, and `edges` these rules with the settings filled in.
@@ -275,11 +277,15 @@ class Function:
 
     # An operator's two arguments are in `a` and `b`, and `_args` is None. On numbers a tuple less for each operation
     # saves a tenth of the time of a step, most of it the garbage collector's. `propagate` knows of it as well.
-    __slots__ = ("_args", "a", "b", "func", "kwargs", "layer", "note", "sequence", "xs", "y")
+    __slots__ = ("_args", "_results", "a", "b", "func", "kwargs", "layer", "note", "sequence", "xs", "y")
 
     a: Any
     b: Any
     note: Any
+    backward: Any  # Of a subclass; a recorded function answers to it as well, and to DeZero's `outputs` (`names.py`).
+
+    if not TYPE_CHECKING:
+        __getattr__ = hinting("Function")
 
     def __init__(
         self, func: Any = None, args: Any = (), kwargs: Any = NO_SETTINGS, xs: Any = (), y: Any = None
@@ -321,14 +327,6 @@ class Function:
         variables = [(i, x) for i, x in enumerate(self.xs) if x is not None]
         return [(i, functools.partial(self.pullbacks[i], **self.kwargs), x) for i, x in variables]
 
-    @property
-    def outputs(self) -> list[Callable[[], Variable]]:
-        """What the function returned, as DeZero gives it: `self.outputs[0]()` is `y`."""
-        whole = self.whole()
-        if not isinstance(self.y, Outputs):
-            return [lambda: whole]
-        return [functools.partial(apply, output, whole, i, len(self.y)) for i in range(len(self.y))]
-
     def whole(self) -> Variable:
         """`y` as a Variable, with all outputs in one where there are several."""
         return _variable(self.y, self)
@@ -356,13 +354,12 @@ class Function:
         if recording and observer is not None:
             observer.recorded(self)
         whole = self.whole() if recording else _variable(self.y, None, _DETACHED)
-        return tuple(apply(output, whole, i, len(y)) for i in range(len(y))) if isinstance(y, tuple) else whole
+        ys = tuple(apply(output, whole, i, len(y)) for i in range(len(y))) if isinstance(y, tuple) else (whole,)
+        self._results = [ref(y) for y in ys]
+        return ys if isinstance(y, tuple) else whole
 
     def forward(self, *xs: Any) -> Any:
         raise NotImplementedError(f"{self.name}: write forward(self, x), which takes and returns arrays")
-
-    def backward(self, *gys: Any) -> Any:
-        raise NotImplementedError(f"{self.name}: write backward(self, gy), which takes and returns Variables")
 
     def joint_pullback(self, gy: Any, y: Any, args: Any) -> Any:
         """The gradients of all inputs from one rule: that of the table, or `backward`."""
