@@ -23,7 +23,7 @@ class ImageModel(Model):
         self.rng = None if rng is None else generator(rng)
 
     def load_pretrained(self) -> None:
-        """Load the weights that DeZero offers for this model, at `WEIGHTS_PATH`."""
+        """Load the weights that DeZero offers for this model, at `WEIGHTS_PATH`. They have no checksum."""
         if not self.WEIGHTS_PATH:
             raise ValueError(
                 f"{type(self).__name__}: expected pretrained=False, since DeZero has no weights of it; "
