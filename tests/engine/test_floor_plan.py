@@ -30,7 +30,10 @@ ROOMS = {
         "functions that hold what they learn, known as `L`, and the values that weights start from",
         "core devices files formatting functions hints kinds names randomness",
     ),
-    "models": ("whole networks", "core datasets devices formatting functions graph hints kinds layers names randomness"),
+    "models": (
+        "whole networks",
+        "core datasets devices formatting functions graph hints kinds layers names randomness",
+    ),
     "optimizers": ("how parameters follow their gradients; hooks and schedules", "core devices hints names"),
     "transforms": ("what is done to an example when it is taken: scaling, augmentation", "names randomness"),
     "datasets": (

@@ -69,5 +69,5 @@ def _convert(arguments: dict[str, Any], names: tuple[str, ...], integers: bool) 
 
 
 def as_array(x: Any, *others: Any) -> Any:
-    """`x` itself if it is an array, a Variable or a number, otherwise the array of a list or a table, beside `others`."""
+    """`x` itself if it is an array, a Variable or a number, otherwise the array of a list or table, beside `others`."""
     return x if isinstance(x, np.ndarray | np.generic | ArrayMethods | int | float) else beside(x, *others)
