@@ -10,6 +10,7 @@ import pytest
 import tinygrad_jp.layers as L
 from tests.cases import gru_step, lstm_step, rnn_step, steps
 from tinygrad_jp import Variable, gradient_check, no_grad, optimizers
+from tinygrad_jp.functions import recurrent
 
 N, T, I, H = 3, 5, 4, 2
 LAYERS = [L.RNN, L.LSTM, L.GRU]
@@ -116,8 +117,9 @@ def test_derivatives_to_second_order(kind, run, rng):
     assert gradient_check(f, rng.standard_normal((2, 3, I)), *(p.data for p in params.values()), order=2)
 
 
+# From 16 steps of 16 sequences on, LSTM copies U. Of 1,000 sequences it takes 8 steps at once.
 @each
-@pytest.mark.parametrize("shape", [(N, T, I), (16, 16, I)])  # From 16 steps of 16 sequences on, LSTM copies U.
+@pytest.mark.parametrize("shape", [(N, T, I), (16, 16, I), (1000, 8, I), (1000, 19, I)])
 def test_the_first_derivatives_are_the_same_on_arrays_and_on_variables(kind, shape, rng):
     layer, x = made(kind), rng.standard_normal(shape)
     usual = gradients(layer, at_once, x)[1:]
@@ -127,6 +129,19 @@ def test_the_first_derivatives_are_the_same_on_arrays_and_on_variables(kind, sha
     (layer(x) ** 2).sum().backward(create_graph=True)
     for a, b in zip(usual, (x, *layer.params()), strict=True):
         np.testing.assert_allclose(a, b.grad.data, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("doubles", ["z", "U"])
+@pytest.mark.parametrize("step", [rnn_step, lstm_step, gru_step], ids=lambda step: step.__name__)
+def test_where_z_or_U_is_in_double_precision_so_is_the_result(step, doubles, rng):
+    G, more, n_states = {rnn_step: (1, [], 1), lstm_step: (4, [], 2), gru_step: (3, [(H,)], 1)}[step]
+    shapes = [(T, N, G * H), (H, G * H), *more, *[(N, H)] * n_states]
+    z, U, *rest = (rng.standard_normal(shape, np.float32) for shape in shapes)
+    z, U = z.astype(float if doubles == "z" else "f"), U.astype(float if doubles == "U" else "f")
+    weights, states = [U, *rest[: len(more)]], rest[len(more) :]
+    y = getattr(recurrent, step.__name__.removesuffix("_step"))(z, *weights, *states)
+    expected = steps(lambda z, *states: step(z, *weights, *states), z, *states)
+    np.testing.assert_allclose(y[:, [6, 5]].swapaxes(0, 1) if step is lstm_step else y[None], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", [L.LSTM, L.GRU])
