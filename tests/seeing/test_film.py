@@ -8,6 +8,7 @@ from base64 import b64decode
 import numpy as np
 import pytest
 
+import tinygrad_jp
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
 from tests.seeing.browser import PATH, Browser
@@ -42,6 +43,11 @@ def data(page):
 def unpacked(raw, view):
     """The picture of a shot of the page, as numbers."""
     return np.frombuffer(b64decode(raw[0]), np.int8).reshape(view["size"]) / 127 * raw[2]
+
+
+@pytest.fixture(autouse=True)
+def _numpys_global_state():
+    tinygrad_jp.seed(None)
 
 
 # ---- What it keeps ---------------------------------------------------------------------------------------------------
