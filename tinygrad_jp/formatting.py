@@ -91,7 +91,10 @@ def norm(x: Array) -> float:
     return float(largest * np.sqrt(np.sum((x / largest) ** 2)))
 
 
-def summary_of(x: Any) -> str:
+_SUMMARY: Phrases = {"summary": ("{} of {} ± {}", "{}、平均 {} ± {}"), "released": ("{}, released", "{}、解放済み")}
+
+
+def summary_of(x: Any, lang: str = "en") -> str:
     """An array in full up to nine elements; of a larger one its shape, mean and standard deviation.
 
     A tuple of arrays, such as the gradients of several outputs, is summarized one by one, and None is a dash.
@@ -102,13 +105,22 @@ def summary_of(x: Any) -> str:
     if x is None:
         return "–"
     if isinstance(x, tuple):
-        return f"({', '.join(map(summary_of, x))})"
+        return f"({', '.join(summary_of(e, lang) for e in x)})"
     x = fetched(x)
     if np.size(x) <= 9:
         return listed(x)
     if is_released(x):
-        return f"{np.shape(x)}, released"
-    return "{} of {} ± {}".format(np.shape(x), *statistics(x))
+        return phrase(_SUMMARY, lang, "released", np.shape(x))
+    return phrase(_SUMMARY, lang, "summary", np.shape(x), *statistics(x))
+
+
+def localized(text: str, lang: str) -> str:
+    """`text` with the summaries of arrays in it in the language `lang`.
+
+    >>> localized("normalized(x, mean=(1, 64) of 0.5 ± 1.1)", "ja")
+    'normalized(x, mean=(1, 64)、平均 0.5 ± 1.1)'
+    """
+    return re.sub(r"(\([\d, ]*\)) of (?=\S+ ± )", r"\1、平均 ", text) if lang == "ja" else text
 
 
 def array_lines(x: Array) -> list[str]:
@@ -117,11 +129,11 @@ def array_lines(x: Array) -> list[str]:
     >>> array_lines(np.array([[1.0, 2.5], [3.0, 4.0]]))
     ['[1, 2.5]', '[3, 4]']
     >>> array_lines(np.arange(10.0))
-    ['4.5 ± 2.87, ‖·‖ 16.9']
+    ['4.5 ± 2.872, ‖·‖ 16.88']
     """
     x = fetched(x)
     if x.size > 9:
-        return ["{} ± {}, ‖·‖ {}".format(*statistics(x, 3), number(norm(x), 3))]
+        return ["{} ± {}, ‖·‖ {}".format(*statistics(x), number(norm(x)))]
     if x.ndim == 0:
         return [number(x)]
     width = x.shape[-1] if x.size and x.shape[-1] > 1 else max(x.size, 1)  # A column is written as a row.
@@ -138,7 +150,7 @@ def _row_lines(row: Array) -> list[str]:
 # ---------------------------------------------------------------------------------------------------------------------
 # Names
 
-_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
@@ -153,7 +165,7 @@ def printable(text: str) -> str:
 
 
 def showable(text: str) -> str:
-    """`text` with a replacement character for each character that no page and no SVG can hold.
+    """`text` with a replacement character for each that no page and no SVG can hold, or that turns a line around.
 
     >>> showable("a\\x00b")
     'a�b'

@@ -12,6 +12,7 @@ import inspect
 import operator
 import reprlib
 from collections.abc import Callable
+from types import EllipsisType
 from typing import Any
 
 from tinygrad_jp.core import Array, Outputs
@@ -142,6 +143,11 @@ class _Settings(reprlib.Repr):
         self.maxtuple = self.maxlist = self.maxdict = 9
         self.maxstring, self.maxother = 80, 120
 
+    def repr1(self, x: Any, level: int) -> str:
+        if isinstance(x, np.dtype | type):
+            return getattr(x, "name", None) or x.__name__
+        return number(x) if isinstance(x, np.generic) else super().repr1(x, level)
+
     def repr_ndarray(self, x: Array, level: int) -> str:
         return summary_of(x)
 
@@ -158,7 +164,7 @@ _settings = _Settings()
 
 
 @functools.cache
-def _defaults(func: Callable[..., Any]) -> dict[str, Any]:
+def defaults_of(func: Callable[..., Any]) -> dict[str, Any]:
     """The defaults of the settings of `func`: settings that have these values are left out."""
     try:
         return {p.name: p.default for p in inspect.signature(func).parameters.values()}
@@ -196,6 +202,28 @@ class _Text:
     # Python and MathML differ from here on.
 
     signs: tuple[str, ...] = ("-",)
+    comma, colon, ellipsis = ", ", ":", "..."
+    index_maker = "np.s_"
+
+    def index(self, index: Any) -> str:
+        """What stands in square brackets: `0, 1:3, ...`."""
+        parts = index if isinstance(index, tuple) and index else (index,)
+        return self.comma.join(map(self.place, parts))
+
+    def place(self, part: Any) -> str:
+        if isinstance(part, EllipsisType):
+            return self.ellipsis
+        if not isinstance(part, slice):
+            return self.write(part)[0]
+        ends = [part.start, part.stop, *([part.step] if part.step is not None else [])]
+        return self.colon.join("" if end is None else self.write(end)[0] for end in ends)
+
+    def sequence(self, elements: list[str], opening: str, closing: str) -> str:
+        last = "," if len(elements) == 1 and opening == "(" else ""
+        return f"{opening}{self.comma.join(elements)}{last}{closing}"
+
+    def word(self, text: str) -> str:
+        return text
 
     def named(self, name: str) -> tuple[str, int]:
         return name, _ATOM
@@ -216,17 +244,20 @@ class _Text:
         x = fetched(x)
         if isinstance(x, np.ndarray) and x.ndim:
             if x.size and x.dtype.kind == "f" and (x == 1).all():
-                return f"ones({x.shape})", _ATOM
-            return (f"array({listed(x)})" if x.size <= 9 else "array(...)"), _ATOM
+                return self.word(f"ones({x.shape})"), _ATOM
+            if x.size <= 9:
+                return (listed(x) if self.numbers else f"array({listed(x)})"), _ATOM
+            return self.word("array(...)"), _ATOM
         if isinstance(x, (float, np.floating, np.ndarray)):
             text = number(x) if self.numbers else str(x)
             return text, _SIGNED if text.startswith("-") else _ATOM
         if isinstance(x, list) and len(x) > 9:
-            return "array(...)", _ATOM
+            return self.word("array(...)"), _ATOM
+        if isinstance(x, tuple) and any(isinstance(e, slice | EllipsisType) for e in x) or isinstance(x, slice):
+            return self.element(self.index_maker, self.index(x)), _ATOM
         if isinstance(x, (list, tuple)):
-            inner = ", ".join(self.write(e)[0] for e in x)
-            return (f"[{inner}]" if isinstance(x, list) else f"({inner}{',' * (len(x) == 1)})"), _ATOM
-        return repr(x.item() if isinstance(x, np.generic) else x), _ATOM
+            return self.sequence([self.write(e)[0] for e in x], *("[]" if isinstance(x, list) else "()")), _ATOM
+        return self.word(repr(x.item() if isinstance(x, np.generic) else x)), _ATOM
 
     def call(self, x: Symbol) -> str:
         first, *rest = x.args
@@ -235,8 +266,8 @@ class _Text:
         if x.func is np.swapaxes and x.ndim == 2 and set(rest) == {-1, -2}:
             return self.transposed(self.within(first, _ATOM))
         if x.func is operator.getitem:
-            return self.element(self.within(first, _ATOM), self.write(rest[0])[0])
-        defaults = _defaults(x.func)
+            return self.element(self.within(first, _ATOM), self.index(rest[0]))
+        defaults = defaults_of(x.func) | {"keepdims": False}
         given = {key: value for key, value in x.kwargs.items() if value is not defaults.get(key, None)}
         settings = [f"{key}={_settings.repr(fetched(value))}" for key, value in given.items()]
         return self.applied(x, [self.write(a)[0] for a in x.args], settings)
@@ -255,6 +286,14 @@ class _MathML(_Text):
     """Writes Symbols as mathematics."""
 
     signs = ("<mo>−", "<mrow><mo>−")
+    comma, colon, ellipsis = "<mo>,</mo>", "<mo>:</mo>", "<mo>…</mo>"
+    index_maker = ""
+
+    def sequence(self, elements: list[str], opening: str, closing: str) -> str:
+        return f"<mrow><mo>{opening}</mo>{self.comma.join(elements)}<mo>{closing}</mo></mrow>"
+
+    def word(self, text: str) -> str:
+        return f"<mtext>{escape('[…]' if text == 'array(...)' else text)}</mtext>"
 
     def named(self, name: str) -> tuple[str, int]:
         return f"<mi>{escape(name)}</mi>", _ATOM
@@ -295,7 +334,8 @@ class _MathML(_Text):
             return f"<mrow><mo>[</mo><mtable>{rows}</mtable><mo>]</mo></mrow>", _ATOM
         if isinstance(x, (int, float, np.number)) and not isinstance(x, bool):
             return _mn(x), _SIGNED if x < 0 else _ATOM
-        return f"<mtext>{escape(super().constant(x)[0])}</mtext>", _ATOM
+        small = isinstance(x, np.ndarray) and x.ndim and x.size <= 9
+        return self.word(listed(x)) if small else super().constant(x)[0], _ATOM
 
     def applied(self, x: Symbol, args: list[str], settings: list[str]) -> str:
         if x.func is np.sqrt:
@@ -309,6 +349,49 @@ class _MathML(_Text):
             return f"<munder><mo>∑</mo><mrow>{notes[0] if notes else ''}</mrow></munder>{self.bracketed(args[0])}"
         inner = "<mo>,</mo>".join([*args, *notes])
         return f"<mi>{escape(x.func.__name__.lstrip('_'))}</mi><mo>(</mo>{inner}<mo>)</mo>"
+
+
+def factor_of(formula: Any, gy: Symbol) -> Any:
+    """What `formula` multiplies gy by: a Symbol or a number; None if it does anything else with gy.
+
+    >>> gy, x = Symbol(1.0, "gy"), Symbol(3.0, "x")
+    >>> factor_of(gy * x / 2, gy).text(), factor_of(-gy, gy), factor_of(np.sum(gy), gy)
+    ('x / 2', -1.0, None)
+    """
+    if formula is gy:
+        return 1.0
+    if not isinstance(formula, Symbol) or formula.func not in (np.multiply, np.divide, np.negative, np.add):
+        return None
+    parts = [factor_of(a, gy) for a in formula.args]
+    free = [part is None and not _mentions(a, gy) for part, a in zip(parts, formula.args, strict=True)]
+    if formula.func is np.negative or formula.func is np.add:
+        return None if any(part is None for part in parts) else formula.func(*parts)
+    if parts[0] is not None and free[1]:
+        plain = formula.func is np.multiply and _is_one(parts[0])
+        return formula.args[1] if plain else formula.func(parts[0], formula.args[1])
+    if formula.func is np.multiply and free[0] and parts[1] is not None:
+        return formula.args[0] if _is_one(parts[1]) else formula.args[0] * parts[1]
+    return None
+
+
+def _is_one(x: Any) -> bool:
+    return not isinstance(x, Symbol) and x == 1
+
+
+def _mentions(formula: Any, symbol: Symbol) -> bool:
+    if formula is symbol:
+        return True
+    parts = formula.args if isinstance(formula, Symbol) else formula if isinstance(formula, list | tuple) else ()
+    return any(_mentions(part, symbol) for part in parts)
+
+
+def index_text(index: Index) -> str:
+    """What stands in square brackets, as a user writes it.
+
+    >>> index_text((slice(1, None), ..., 0))
+    '1:, ..., 0'
+    """
+    return _Text(numbers=True).index(index)
 
 
 def _mn(x: Any) -> str:

@@ -342,13 +342,37 @@ Net                       (1, 2), list          32    136
     l1  BatchNorm(2)      (1, 2, 1, 1)           4     16
     l2  Dropout(0.9)      (1, 2, 1, 1)           0      0
   blocks.1  Linear(2, 2)  (1, 2)                 6     24
-  blocks.1  Linear(2, 2)  (1, 2)                 6     24
+  blocks.1  Linear(2, 2)  (1, 2)                 –      –
+  scale  Parameter        (2,)                   2     16
 """
 
 
 def test_a_summary_lists_every_call_and_counts_once():
     assert tg.models.summary(Net(), np.ones((1, 1, 3, 3), np.float32)) == SUMMARY.strip()
     assert count(seen(Net(), np.ones((1, 1, 3, 3), np.float32))) == 32
+
+
+SUMMARIZED = {
+    "GPT": lambda: (models.GPT(11, 2, 8, 2, 6, rng=0), np.zeros((2, 5), int)),
+    "net": lambda: (Net(), np.ones((1, 1, 3, 3), np.float32)),
+    "ResNet": lambda: (models.ResNet18(), images(1, 64)),
+    "transformer": lambda: (L.TransformerBlock(2, 8), np.ones((2, 3, 8), np.float32)),
+    "LSTM": lambda: (models.Sequential(L.LSTM(4), L.Linear(2)), np.ones((2, 3), np.float32)),
+}
+
+
+@pytest.mark.parametrize("name", SUMMARIZED)
+def test_the_lines_below_a_layer_add_up_to_its_own(name):
+    model, x = SUMMARIZED[name]()
+    rows = [re.split(r"\s{2,}", line.lstrip()) for line in models.summary(model, x).split("\n")[1:]]
+    depths = [(len(line) - len(line.lstrip())) // 2 for line in models.summary(model, x).split("\n")[1:]]
+    for column in (-2, -1):
+        numbers = [int(row[column].replace(",", "").replace("–", "0")) for row in rows]
+        for i, depth in enumerate(depths):
+            end = next((k for k in range(i + 1, len(depths)) if depths[k] <= depth), len(depths))
+            below = [numbers[k] for k in range(i + 1, end) if depths[k] == depth + 1]
+            assert not below or sum(below) == numbers[i], rows[i]
+    assert numbers[0] == sum(p.nbytes for p in model.params())
 
 
 def test_a_summary_changes_nothing_but_what_waited():

@@ -3,12 +3,16 @@
 import re
 from string import Formatter
 
+import numpy as np
 import pytest
 
+import tests.seeing.test_player as player_tests
 import tinygrad_jp.graph.phrases as graph
 import tinygrad_jp.player.phrases as player
 import tinygrad_jp.tracing.phrases as tracing
+from tinygrad_jp import layers, trace
 from tinygrad_jp.formatting import LANGUAGES, language, phrase
+from tinygrad_jp.player import page as japanese_page
 
 TABLES = {
     "graph": graph.PHRASES,
@@ -23,6 +27,10 @@ JAPANESE = {
     for key, texts in table.items()
 }
 JAPANESE |= {f"rules in Japanese {key}": text for key, text in tracing.JAPANESE.items()}
+
+
+def normalizing():
+    return trace(np.sum(layers.BatchNorm()(np.ones((2, 30, 4, 4), np.float32)) ** 2))
 
 
 def gaps(text):
@@ -43,6 +51,15 @@ def test_both_languages_say_the_same_with_the_same_parts(room):
 def test_japanese_counts_in_digits_and_uses_the_fields_terms(key):
     assert not re.search("[一二三四五六七八九十](つ|個|回|次|階|本|歩)", JAPANESE[key])
     assert not re.search("次の微分|随伴|についての勾配|に関する勾配|直列|惜しい", JAPANESE[key])
+
+
+@pytest.mark.parametrize("make", [player_tests.large_arrays, player_tests.mlp, player_tests.several, normalizing])
+def test_no_english_summary_stands_in_japanese(make):
+    steps = make()
+    japanese = trace(steps.y, lang="ja")
+    text = re.search("<noscript>.*</noscript>", japanese_page(japanese), re.S)[0] + japanese.explain()
+    assert not re.search(r" of \S+ ± |released|gradient|through ", text)
+    assert "± " not in text or "平均" in text
 
 
 def test_parts_stand_in_their_gaps():

@@ -38,6 +38,9 @@ class _Resized(Linear):
         return "Linear({}, {})".format(*("??" if self.W.data is None else self.W.shape))
 
 
+_Resized.__name__ = Linear.__name__  # As which users meet it, in pictures and in messages.
+
+
 class MultiHeadAttention(Layer):
     """Every place of a sequence gathers from the places it attends to, in `n_heads` ways at once.
 

@@ -1,20 +1,26 @@
 """The summary of a model: the output of each layer, and the size of its Parameters."""
 
 import functools
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
-from tinygrad_jp.core import using_config
+from tinygrad_jp.core import Parameter, using_config
 from tinygrad_jp.formatting import printable
 from tinygrad_jp.layers import Layer
 
 __all__ = ["summary"]
+
+_Call = tuple[int, str, Layer, list[str]]  # How deep a layer was called, its path, itself, and its output.
 
 
 def summary(model: Layer, *inputs: Any) -> str:
     """A table of the layers in the order in which `model(*inputs)` calls them, each above the layers in it.
 
     The columns are the shape of the output, the number of elements that the layer and those in it learn, and their
-    bytes. A layer that is called twice comes twice; the first line, the model, counts every Parameter once.
+    bytes. Every Parameter counts once, so that the lines below a layer add up to its own: a layer that is called twice
+    comes twice, with a dash in the place of what is counted above, and Parameters that a layer uses without calling
+    their own have lines of their own.
 
     The model is run once under `no_grad()` and `test_mode()`. Parameters that wait for their data get them. All
     attributes of the layers, such as the state of a recurrent one, are restored afterwards.
@@ -28,7 +34,7 @@ def summary(model: Layer, *inputs: Any) -> str:
     """
     layers = list(model.layers_by_path())
     before = [dict(vars(layer)) for _, layer in layers]
-    calls: list[tuple[int, str, Layer, list[str]]] = []
+    calls: list[_Call] = []
     within: list[str] = []
 
     def noted(path: str, layer: Layer, forward: Any, *args: Any, **options: Any) -> Any:
@@ -50,13 +56,28 @@ def summary(model: Layer, *inputs: Any) -> str:
         for (_, layer), attributes in zip(layers, before, strict=True):
             vars(layer).clear()
             vars(layer).update(attributes)
-    return _table([("layer", "output", "parameters", "bytes"), *(_row(*call) for call in calls)])
+    return _table([("layer", "output", "parameters", "bytes"), *_rows(calls, 0, model.params())])
 
 
-def _row(depth: int, name: str, layer: Layer, output: list[str]) -> tuple[str, ...]:
-    data = [p.data for p in layer.params() if p.data is not None]
-    title = printable(f"{'  ' * depth}{name + '  ' if name else ''}{layer._signature()}")
-    return title, *output, f"{sum(a.size for a in data):,}", f"{sum(a.nbytes for a in data):,}"
+def _rows(calls: list[_Call], first: int, counted: list[Parameter]) -> Iterator[tuple[str, ...]]:
+    """The row of the call number `first`, for which these Parameters count, and those of the calls inside it."""
+    depth, name, layer, output = calls[first]
+    yield _row(depth, name, layer._signature(), "".join(output), counted, bool(layer.params()))
+    inner = list(takewhile(lambda i: calls[i][0] > depth, range(first + 1, len(calls))))
+    left = {id(p): p for p in counted}
+    for i in inner:
+        if calls[i][0] == depth + 1:
+            yield from _rows(calls, i, [p for p in calls[i][2].params() if left.pop(id(p), None) is not None])
+    for path, p in layer.named_params().items() if inner else ():
+        if id(p) in left:
+            yield _row(depth + 1, path, type(p).__name__, str(p.shape) if p.data is not None else "", [p], True)
+
+
+def _row(depth: int, name: str, kind: str, output: str, counted: list[Parameter], learns: bool) -> tuple[str, ...]:
+    data = [p.data for p in counted if p.data is not None]
+    sizes = (sum(a.size for a in data), sum(a.nbytes for a in data))
+    title = printable(f"{'  ' * depth}{name + '  ' if name else ''}{kind}")
+    return title, output, *(f"{size:,}" if counted or not learns else "–" for size in sizes)
 
 
 def _shape(y: Any) -> str:

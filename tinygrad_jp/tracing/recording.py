@@ -1,7 +1,10 @@
 """Recording a backward pass while it runs, by an observer of the loop of `backward()`."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from itertools import count
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from tinygrad_jp.core import (
     Array,
@@ -15,7 +18,7 @@ from tinygrad_jp.core import (
     run_backward,
     using_config,
 )
-from tinygrad_jp.devices import beside, device_of, fetched
+from tinygrad_jp.devices import beside, device_of, fetched, on_device
 from tinygrad_jp.formatting import printable
 
 Key = Function | Variable  # The `key_of` a gradient: a Function for its result, or a leaf.
@@ -87,15 +90,18 @@ def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict
     variables = {key_of(x): x for x in [y, *(x for f in order for x in f.variables)]}
     given = {id(x): name for name, x in reversed(list(names.items())) if isinstance(x, Variable)}
     paths = _paths(order)
+    differentiated = {key_of(x.grad): x for x in variables.values() if x.grad is not None}
     found: dict[Key, str] = {}
     taken: dict[str, int] = {}
     for key in [*order, *variables]:
         if key in found:
             continue
         x = variables[key]
-        own = "" if isinstance(x, Parameter) and id(x) in paths else x.name
-        wanted = given.get(id(x)) or own or paths.get(id(x)) or ("y" if x is y else "")
-        wanted = printable(str(wanted))
+        wanted = _name(x, given, paths)
+        if not wanted and key in differentiated and (name := _name(differentiated[key], given, paths)):
+            wanted = f"g{name}"  # It is a gradient, and this a pass of the second order.
+        wanted = wanted or ("y" if x is y else "")
+        wanted = printable(wanted)
         label, n = wanted or "v1", taken.get(wanted, 1)
         while label in taken:
             n += 1
@@ -103,6 +109,48 @@ def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict
         found[key] = label
         taken[label], taken[wanted] = 1, n
     return found
+
+
+def start_of_derivative(order: list[Function]) -> int | None:
+    """The `sequence` from which Functions belong to a backward pass that was recorded; None if none was.
+
+    Such a pass starts from a constant Variable of ones without a name, the gradient of its root.
+    """
+    first = (f.sequence for f in order if any(map(_is_seed, f.variables)))
+    return min(first, default=None)
+
+
+def _is_seed(x: Variable) -> bool:
+    return x.creator is None and x.is_constant and not x.name and x.size > 0 and bool((fetched(x.data) == 1).all())
+
+
+def _name(x: Variable, given: dict[int, str], paths: dict[int, str]) -> str:
+    own = "" if isinstance(x, Parameter) and id(x) in paths else x.name
+    return str(given.get(id(x)) or own or paths.get(id(x)) or "")
+
+
+def constants(order: list[Function], names: Mapping[str, Any], taken: Container[str]) -> dict[int, str]:
+    """A name for each array that is not a Variable, by its id: from `names`, or c1, c2, ... in their order.
+
+    A name belongs to the array itself, or to one of the same elements: layers and losses convert what they are given.
+    """
+    arrays = {id(a): a for f in order for a, x in zip(f.args, f.xs, strict=True) if x is None and _is_array(a)}
+    given = {printable(name): x for name, x in names.items() if _is_array(x)}
+    given = {name: x for name, x in given.items() if name not in taken}
+    free = (f"c{n}" for n in count(1) if f"c{n}" not in taken and f"c{n}" not in given)
+    return {i: _name_of(a, given) or next(free) for i, a in arrays.items()}
+
+
+def _name_of(array: Array, given: dict[str, Array]) -> str:
+    a = fetched(array)
+    alike = [name for name, x in given.items() if x.shape == a.shape and (fetched(x).astype(a.dtype) == a).all()]
+    found = next((name for name in alike if given[name] is array), alike[0] if alike else "")
+    given.pop(found, None)
+    return found
+
+
+def _is_array(a: Any) -> bool:
+    return (isinstance(a, np.ndarray) or on_device(a)) and a.ndim > 0
 
 
 def _paths(order: list[Function]) -> dict[int, str]:

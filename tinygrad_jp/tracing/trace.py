@@ -17,6 +17,7 @@ Backward: start from the gradient of y with respect to itself, 1
 import inspect
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,16 @@ from tinygrad_jp.core import Array, ArrayLike, Function, Outputs, Variable, key_
 from tinygrad_jp.core.table import Joint, Variadic
 from tinygrad_jp.devices import fetched
 from tinygrad_jp.files import write_whole
-from tinygrad_jp.formatting import language, summary_of
+from tinygrad_jp.formatting import language, localized, number, summary_of
 from tinygrad_jp.player import framed, page
-from tinygrad_jp.symbols import Symbol
+from tinygrad_jp.symbols import Symbol, factor_of
 from tinygrad_jp.tracing.phrases import rule_in_words, say
-from tinygrad_jp.tracing.recording import Event, Key, labels, record, shares
+from tinygrad_jp.tracing.recording import Event, Key, constants, labels, record, shares, start_of_derivative
 
 __all__ = ["Event", "Trace", "trace"]
 
 MOST_PATHS = 20
+MOST_NAMES = 2  # Arguments that the sentence of a rule may name.
 SHORT, LONG = 40, 80  # The most characters of a formula with numbers in it, and of one with names.
 Step = tuple[Function, int, Key]  # Of a path: through a Function and one of its arguments, to what that holds.
 
@@ -61,14 +63,17 @@ def trace(y: Variable, *, names: Mapping[str, Any] | None = None, lang: str | No
 class Trace:
     """The steps of a backward pass, in order: `for event in trace(y)`, `len(trace(y))`, `trace(y)[0]`.
 
-    `labels` holds a name for the result of every Function and for every leaf. `grads` holds their gradients, the same
-    that `backward()` computes.
+    `labels` holds a name for the result of every Function and for every leaf, `constants` one for every other array,
+    by its id. `grads` holds the gradients, the same that `backward()` computes. If y is itself a derivative, the
+    Functions from the `sequence` number `derivative_from` on are those that the earlier backward pass recorded.
     """
 
     def __init__(self, y: Variable, names: Mapping[str, Any] | None = None, lang: str | None = None) -> None:
         self.y, self.lang = y, language(lang)
         self.order, steps, self.grads = record(y)
         self.labels = labels(y, self.order, names or {})
+        self.constants = constants(self.order, names or {}, set(self.labels.values()))
+        self.derivative_from = start_of_derivative(self.order)
         self.events = [*(Event("forward", f, fetched(f.y)) for f in self.order), *steps]
 
     def __len__(self) -> int:
@@ -88,7 +93,7 @@ class Trace:
 
     def computed(self, f: Function) -> Symbol | None:
         """The formula that `f` computed; None if it has several outputs."""
-        args = [self._symbol(f, i, a, "") for i, a in enumerate(fetched(f.args))]
+        args = self._symbols(f)
         func = type(f) if f.func is None else f.func
         return None if isinstance(f.y, Outputs) else Symbol(f.y, "", func, args, f.kwargs)
 
@@ -97,34 +102,65 @@ class Trace:
 
         None if the rule does not run on Symbols, or returns another value on them.
         """
+        if event.f is None or isinstance(event.f.y, Outputs):
+            return None
+        return self._formula(event, Symbol(self.grads[event.f], "gy"))
+
+    def local(self, event: Event) -> Any:
+        """The local derivative of an accumulate `event`, by which its rule multiplies gy: a Symbol or a number.
+
+        None if the rule does anything else, such as a matrix product.
+        """
+        if event.f is None or isinstance(event.f.y, Outputs):
+            return None
+        ones = Symbol(np.ones_like(self.grads[event.f]), "gy")
+        return factor_of(self._formula(event, ones), ones)
+
+    def _formula(self, event: Event, gy: Symbol) -> Symbol | None:
         f = event.f
-        if f is None or isinstance(f.pullbacks, Joint) or isinstance(f.y, Outputs):
+        if f is None or isinstance(f.pullbacks, Joint):
             return None
         pull = next(pull for i, pull, _ in f.edges if i == event.position)
-        names = list(inspect.signature(pull).parameters)[2:]
-        data, y, gy = fetched(f.args), fetched(f.y), self.grads[f]
-        args = [self._symbol(f, i, a, names[min(i, len(names) - 1)]) for i, a in enumerate(data)]
-        try:
-            formula = pull(Symbol(gy, "gy"), Symbol(y, self.labels[f]), *args)
-            same = isinstance(formula, Symbol) and np.array_equal(formula.data, pull(gy, y, *data), equal_nan=True)
-        except Exception:  # Rules may do anything, and not all of it works on Symbols.
-            return None
-        return formula if same else None
+        data, y = fetched(f.args), fetched(f.y)
+        for kinds in ("fiub", "f"):  # Some rules need a mask or an index as a plain array.
+            with suppress(Exception):  # Rules may do anything, and not all of it works on Symbols.
+                formula = pull(gy, Symbol(y, self.labels[f]), *self._symbols(f, kinds))
+                right = pull(gy.data, y, *data)
+                if isinstance(formula, Symbol) and np.array_equal(formula.data, right, equal_nan=True):
+                    return formula
+        return None
 
-    def _symbol(self, f: Function, i: int, a: Any, name: str) -> Any:
-        """Argument `i` of `f` as a Symbol, if it is a Variable or an array of floats; otherwise as it is."""
-        if (x := f.xs[i]) is not None:
+    def _symbols(self, f: Function, kinds: str = "fiub") -> list[Any]:
+        """The arguments of `f`: Variables and arrays of these kinds as Symbols with their names, others as they are."""
+        return [self._symbol(a, x, kinds) for a, x in zip(f.args, f.xs, strict=True)]
+
+    def _symbol(self, a: Any, x: Variable | None, kinds: str) -> Any:
+        if x is not None:
             return Symbol(a, self.labels[key_of(x)])
-        return Symbol(a, name) if name and isinstance(a, np.ndarray) and a.ndim and a.dtype.kind == "f" else a
+        label = self.constants.get(id(a))
+        return Symbol(a, label) if label and a.dtype.kind in kinds else fetched(a)
 
     def words(self, event: Event, lang: str | None = None) -> str:
-        """The rule of an accumulate `event` in one sentence."""
+        """The rule of an accumulate `event` in one sentence, with the names that are used here."""
+        return self.sentence(event, lang).format(*self.names_in(event))
+
+    def sentence(self, event: Event, lang: str | None = None) -> str:
+        """`words` with gaps for names: {0} for the result, {1} and {2} for the arguments."""
         lang = lang or self.lang
         assert event.f is not None
         pullbacks = event.f.pullbacks
         rule = pullbacks.rule if isinstance(pullbacks, Variadic) else pullbacks[event.position]
         written = (inspect.getdoc(rule) or "").partition("\n\n")[0].replace("\n", " ")
-        return rule_in_words(event.f.func, lang) or written or say(lang, "its own rule", event.f.name)
+        own = say(lang, "its own rule", event.f.name)
+        return rule_in_words(event.f.func, lang) or (written or own).replace("{", "{{").replace("}", "}}")
+
+    def names_in(self, event: Event) -> list[str]:
+        """What fills the gaps of `sentence`."""
+        f = event.f
+        assert f is not None
+        args = self._symbols(f)[:MOST_NAMES]
+        texts = [a.name if isinstance(a, Symbol) else number(a) if np.isscalar(a) else "…" for a in args]
+        return [self.labels[f], *texts, *["…"] * (MOST_NAMES - len(texts))]
 
     # The steps as text
 
@@ -139,30 +175,36 @@ class Trace:
     def __repr__(self) -> str:
         return f"<Trace of {self.labels[key_of(self.y)]}: {len(self)} events; print it, or save it as a page>"
 
+    def _summary(self, x: Any) -> str:
+        return summary_of(x, self.lang)
+
+    def _text(self, formula: Symbol, numbers: bool = False) -> str:
+        return localized(formula.text(numbers), self.lang)
+
     def _say(self, key: str, *parts: Any) -> str:
         return say(self.lang, key, *parts)
 
     def _statement(self, f: Function) -> str:
         """`v1 = a * b`."""
         computed = self.computed(f)
-        return f"{self.labels[f]} = {computed.text() if computed is not None else f.name}"
+        return f"{self.labels[f]} = {self._text(computed) if computed is not None else f.name}"
 
     def _forward(self) -> Iterator[str]:
         yield self._say("forward")
         for n, f in enumerate(self.order, 1):
             computed = self.computed(f)
-            numbers = computed.text(numbers=True) if computed is not None else ""
-            value = summary_of(f.y)
-            said = computed is None or numbers in (computed.text(), value)
+            numbers = self._text(computed, numbers=True) if computed is not None else ""
+            value = self._summary(f.y)
+            said = computed is None or numbers in (self._text(computed), value)
             steps = [self._statement(f), *([numbers] if len(numbers) <= SHORT and not said else [])]
             yield f"{n:3}  {' = '.join([*steps, value])}"
 
     def _backward(self) -> Iterator[str]:
-        yield self._say("seed", self.labels[key_of(self.y)], summary_of(self.grads[key_of(self.y)]))
+        yield self._say("seed", self.labels[key_of(self.y)], self._summary(self.grads[key_of(self.y)]))
         number = {f: n for n, f in enumerate(self.order, 1)}
         for event in self.events:
             if event.kind == "backward" and event.f:
-                incoming = self._say("incoming", self._statement(event.f), summary_of(event.value))
+                incoming = self._say("incoming", self._statement(event.f), self._summary(event.value))
                 yield f"{number[event.f]:3}  {incoming}"
             elif event.kind == "accumulate":
                 yield from self._accumulate(event)
@@ -173,8 +215,8 @@ class Trace:
         if event.before is None and (isinstance(event.value, Outputs) or np.size(event.value) > 1):
             yield line
             return
-        total = f"{summary_of(event.before)} + {summary_of(event.value)} = " if event.before is not None else ""
-        total = f"{self._say('total', label)}: {total}{summary_of(event.after)}"
+        total = f"{self._summary(event.before)} + {self._summary(event.value)} = " if event.before is not None else ""
+        total = f"{self._say('total', label)}: {total}{self._summary(event.after)}"
         yield from [f"{line:<41} {total}"] if len(line) < 42 else [line, f"{'':41} {total}"]
 
     def _held(self) -> Iterator[str]:
@@ -189,13 +231,13 @@ class Trace:
     def _rule(self, event: Event) -> str:
         """`gy * b = 1 * 3 = 3`, or the rule in words where that is too long."""
         formula = self.formula(event)
-        text = formula.text() if formula is not None else ""
+        text = self._text(formula) if formula is not None else ""
         if formula is None or len(text) > LONG:
-            return f"{self.words(event)} = {summary_of(event.value)}"
-        numbers = formula.text(numbers=True)
+            return f"{self.words(event).rstrip('.')} = {self._summary(event.value)}"
+        numbers = self._text(formula, numbers=True)
         steps = [text, numbers] if formula.func and len(numbers) <= SHORT and numbers != text else [text]
         summed = formula.shape != np.shape(event.value)
-        last = self._say("summed" if summed else "value", summary_of(event.value))
+        last = self._say("summed" if summed else "value", self._summary(event.value))
         return " = ".join(steps) + last
 
     def _paths(self, targets: tuple[Variable, ...]) -> Iterator[str]:
@@ -203,7 +245,7 @@ class Trace:
         for x in targets:
             key = key_of(x)
             if key not in self.labels:
-                raise ValueError(self._say("not here", summary_of(x.data)))
+                raise ValueError(self._say("not here", self._summary(x.data)))
             paths = list(islice(self._paths_to(key), MOST_PATHS + 1))
             count = "paths" if len(paths) <= MOST_PATHS else "many paths"
             yield self._say(count, self.labels[key], min(len(paths), MOST_PATHS))
@@ -212,9 +254,9 @@ class Trace:
                 g: Array | None = self.grads[path[0][0]]
                 for f, i, to in path:
                     g = shares(f, g).get(i)
-                    yield f"       {self._say('through', self._statement(f), self.labels[to], summary_of(g))}"
+                    yield f"       {self._say('through', self._statement(f), self.labels[to], self._summary(g))}"
             if self.grads.get(key) is not None:
-                yield f"     {self._say('total', self.labels[key])}: {summary_of(self.grads[key])}"
+                yield f"     {self._say('total', self.labels[key])}: {self._summary(self.grads[key])}"
 
     def _paths_to(self, goal: Key) -> Iterator[list[Step]]:
         """Every path from the output to `goal`. No step is taken that cannot lead there."""
@@ -287,8 +329,8 @@ class Trace:
         if verdict == "shape":
             return f"{name}: {self._say(verdict, g.shape, mine.shape)}"
         largest = float(np.abs(mine - g).max(initial=0))
-        numerical = self._say("numerical", summary_of(self.numerical(key))) if g.size <= 9 else ""
-        return f"{name}: {self._say(verdict, summary_of(mine), summary_of(g), f'{largest:.3g}')}{numerical}"
+        numerical = self._say("numerical", self._summary(self.numerical(key))) if g.size <= 9 else ""
+        return f"{name}: {self._say(verdict, self._summary(mine), self._summary(g), f'{largest:.3g}')}{numerical}"
 
     def _first_difference(self, first: Event, mine: Array) -> str:
         """Where a gradient goes wrong: at the share that it lacks, or else at its first one."""
@@ -317,6 +359,15 @@ class Trace:
                 ends.append(np.sum(seed * self._replayed(key, moved)))
             g[i] = (ends[0] - ends[1]) / (2 * h)
         return g
+
+    def swept(self, x: Variable, i: tuple[int, ...], values: list[float]) -> list[float]:
+        """The output, a single number, with each of `values` in the place of the element `i` of the leaf `x`."""
+        ys = []
+        for value in values:
+            moved = np.asarray(x.data, np.float64).copy()
+            moved[i] = value
+            ys.append(float(self._replayed(x, moved)))
+        return ys
 
     def _replayed(self, key: Key, value: Array) -> Array:
         """The output, computed with `value` in the place of the result or leaf `key`."""
