@@ -53,7 +53,7 @@ ROOMS = {
     "debugging": ("`debug()`: the first NaN, and data changed too early", "core devices formatting"),
     "course": ("what the notebooks of the course use: questions, failures, pictures", "formatting graph"),
     "symbols": ("rules that print themselves", "core devices formatting kinds"),
-    "graph": ("pictures of the computation graph", "core devices files formatting"),
+    "graph": ("pictures of the computation graph", "core devices files formatting symbols"),
     "tracing": ("the backward pass step by step", "core devices files formatting player symbols"),
     "player": ("the page that plays a backward pass", "core devices formatting graph symbols"),
     "devices": ("where arrays are, in NumPy's memory or on a GPU; new ones beside those that are there", "kinds"),

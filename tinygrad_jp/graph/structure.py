@@ -1,6 +1,7 @@
 """The nodes and edges of a picture: everything, or layers closed to one box each and repetitions drawn once."""
 
 from collections import defaultdict
+from itertools import takewhile
 from typing import Any
 
 from tinygrad_jp.core import Function, Outputs, Parameter, Variable, output
@@ -41,7 +42,7 @@ class Picture:
         self.users = self._users()
         self.drawn_for = self._merged()
         self.things = self._things()
-        # Nodes, and edges: (from, to, whether it leads back to the start of a repetition).
+        # Nodes, and edges: (from, to, whether it leads back to the start of a repetition, the argument that it is).
         self.parts: list[Any] = []
         self.nodes: dict[Any, Node] = {}
         self.edges: set[Any] = set()
@@ -51,9 +52,9 @@ class Picture:
 
     @property
     def full_size(self) -> int:
-        """How many nodes it takes to draw everything, constants apart."""
-        leaves = sum(x.creator is None for x in self.drawn_for)
-        return leaves + sum((f.func is not output) + (not isinstance(f.y, Outputs)) for f in self.functions)
+        """How many nodes it takes to draw everything."""
+        leaves = {x for f in self.functions for x in f.variables if x.creator is None}
+        return max(len(leaves), 1) + sum(map(_size, self.functions))
 
     @property
     def folded(self) -> bool:
@@ -71,7 +72,9 @@ class Picture:
         return self.drawn_for[x] if x.creator is None else self._result(self.outline.at[x.creator])
 
     def _result(self, i: int) -> Variable:
-        """The Variable that is drawn for what the Function `i` returned."""
+        """The Variable that is drawn for what the Function `i` returned. The output is always drawn itself."""
+        if self.functions[i] is self.outline.y.creator:
+            return self.result_of[self.functions[i]]
         x = self.result_of[self.functions[self.twin[i]]]
         return self.drawn_for.get(x, x)
 
@@ -138,15 +141,15 @@ class Picture:
         """Add the Function `i` between its inputs and its result, or the edges that its twin lacks."""
         f, drawn = self.functions[i], self.drawn_as(i)
         if f.func is output and not isinstance(drawn, Scope):
-            sources, target = [], self._maker_of_outputs(i)
+            sources, target = {}, self._maker_of_outputs(i)
         else:
-            sources = [self._source(x, i, k) for k, x in flowing(f)]
+            sources = {k: found for k, x in flowing(f) if (found := self._source(x, i, k))}
             target = self.node(drawn)
-        for source, back in filter(None, sources):
-            self._edge(source, target, back, again=drawn is f)
+        for k, (source, back) in sources.items():
+            self._edge(source, target, back, k, again=drawn is f)
         x = self._result(i)
         if target and not isinstance(f.y, Outputs) and not self.hidden(x):
-            self._edge(target, self.node(x), back=False, again=False)
+            self._edge(target, self.node(x), back=False, position=-1, again=False)
 
     def _maker_of_outputs(self, i: int) -> Node | None:
         """The node of the Function whose outputs `i` takes apart: each comes straight out of it."""
@@ -171,11 +174,11 @@ class Picture:
             return None
         return self.node(shown), inside or self.twin[j] >= r
 
-    def _edge(self, source: Node, target: Node | None, back: bool, again: bool) -> None:
+    def _edge(self, source: Node, target: Node | None, back: bool, position: int, again: bool) -> None:
         """Add an edge. Between two nodes that have one, another is added only if `again`."""
         if target is not None and (again or (source, target) not in self.edges):
             self.edges.add((source, target))
-            self.parts.append((source, target, back))
+            self.parts.append((source, target, back, position))
 
     def node(self, key: Any) -> Node:
         """The node for a Variable, a Function, a box, or a constant: the Function it flows into, and its position."""
@@ -196,7 +199,8 @@ class Picture:
             return "f", self.where[self.outline.at[key]][0], things
         things.sort(key=lambda x: x is not key)
         if key.creator is not None:
-            return "v", self.where[self.twin[self.outline.at[key.creator]]][0], things
+            path = self.where[self.twin[self.outline.at[key.creator]]][0]
+            return "v", _before_folds(path) if key.creator is self.outline.y.creator else path, things
         return ("p" if isinstance(key, Parameter) else "v"), self._home(key, len(things) > 1), things
 
     def _home(self, leaf: Variable, many: bool) -> tuple[Scope, ...]:
@@ -205,8 +209,18 @@ class Picture:
         if not paths or not (many or isinstance(leaf, Parameter)):
             return ()
         home = common(paths)
-        shared = [k for k, scope in enumerate(home) if scope.count > 1 and not many]
-        return home[: shared[0]] if shared else home
+        return home if many else _before_folds(home)
+
+
+def _before_folds(path: tuple[Scope, ...]) -> tuple[Scope, ...]:
+    """The Scopes of a path up to the first that is drawn once for several."""
+    return tuple(takewhile(lambda scope: scope.count <= 1, path))
+
+
+def _size(f: Function) -> int:
+    """How many nodes `f` takes: itself, its constants and its result."""
+    constants = sum(not isinstance(x, Variable) for _, x in flowing(f)) if f.func is not output else 0
+    return constants + (f.func is not output) + (not isinstance(f.y, Outputs))
 
 
 def _cut(root: Scope) -> None:
@@ -242,6 +256,14 @@ def picture(y: Variable, depth: int | None) -> Picture:
     outline = Outline(y)
     if depth is not None and depth < 0:
         return Picture(outline, float("inf"), False)
+    drawn = _folded(outline, depth)
+    saves_little = 3 * len(drawn.nodes) > 2 * drawn.full_size and drawn.full_size <= _MOST
+    if depth is None and drawn.folded and (saves_little or len(drawn.nodes) >= drawn.full_size):
+        return Picture(outline, float("inf"), False)
+    return drawn
+
+
+def _folded(outline: Outline, depth: int | None) -> Picture:
     level = max(scope.level for scope in outline.scopes)
     if len(outline.functions) <= _SMALL or (depth is not None and depth < level):
         small = Picture(outline, level if depth is None else depth, False)
