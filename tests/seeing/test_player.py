@@ -12,6 +12,7 @@ import pytest
 
 import tinygrad_jp as tg
 import tinygrad_jp.functions as F
+from tests.cases import CASES
 from tests.seeing.browser import PATH, Browser
 from tinygrad_jp import Function, Parameter, Variable, player, trace
 from tinygrad_jp.formatting import LANGUAGES
@@ -146,7 +147,8 @@ def test_arrays_are_told_in_full_up_to_nine_elements():
     arrays = told(player.page(trace(np.sum(Variable(np.arange(9.0).reshape(3, 3))), lang="en")))["arrays"]
     assert [["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"]] in arrays
     arrays = told(player.page(trace(np.sum(Variable(np.arange(10.0))), lang="en")))["arrays"]
-    assert {"shape": "(10,)", "mean": "4.5", "deviation": "2.872", "heat": ["9abcdefghi"]} in arrays
+    ten = {"shape": "(10,)", "mean": "4.5", "deviation": "2.872", "heat": ["9abcdefghi"], "most": "9"}
+    assert ten | {"rows": [[str(i) for i in range(10)]]} in arrays
     assert any("x" in "".join(a["heat"]) for a in told(player.page(not_finite()))["arrays"] if isinstance(a, dict))
 
 
@@ -163,35 +165,16 @@ def test_where_nothing_draws_the_operations_are_a_list(monkeypatch):
 
 
 def test_every_phrase_is_used():
-    names = ("page.html", "player.js", "parts.js", "player.py", "page_data.py")
+    names = ("page.html", *player.player.SCRIPTS, "player.py", "page_data.py")
     text = "".join(Path(page_data.__file__).with_name(name).read_text(encoding="utf-8") for name in names)
     assert all(re.search(r"[ぁ-んァ-ヶ一-龠]", ja) or not re.search("[a-z]", en) for en, ja in PHRASES.values())
     used = set(re.findall(r"""(?:phrase=|phrase\(|say\(lang, |say\(\w+\.lang, )["']([a-zA-Z][\w ]*)["']""", text))
     used |= set(re.findall(r'data-name="([\w ]+)"', text))
     assert used <= set(PHRASES)
     numbered = {key for key in PHRASES if re.fullmatch(r"(say|beat|about) \d", key)}
-    named = {"name", "value", "gradient", "play", "pause", "right", "wrong"}  # Chosen among by the page.
-    kinds = {"overview", "forward", "seed", "backward", "end", "gap"}
-    assert set(PHRASES) - used <= numbered | named | kinds
-
-
-def luminance(color):
-    channels = [
-        int(c, 16) / 255 for c in re.findall("..", color[1:] if len(color) == 7 else re.sub("(.)", r"\1\1", color[1:]))
-    ]
-    return np.dot(
-        [0.2126, 0.7152, 0.0722], [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    )
-
-
-@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_colours_stand_out(scheme):
-    style = re.search(r"<style>(.*?)</style>", player.page(scalar()), re.S)[1]
-    color = dict(re.findall(r"--([\w-]+): (#\w+);", re.findall(r":root \{(.*?)\}", style, re.S)[scheme]))
-    for ink in ("ink", "soft", "value", "gradient"):
-        for paper in ("paper", "panel", "now", *([f"{ink}-soft"] if f"{ink}-soft" in color else [])):
-            light, dark = sorted([luminance(color[ink]), luminance(color[paper])], reverse=True)
-            assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)
+    chosen = {key for key in PHRASES if f'"{key}"' in text}
+    kinds = {"overview", "forward", "seed", "backward", "end", "gap", "seed 2", "backward 2", "forward 2"}
+    assert set(PHRASES) - used - chosen <= numbered | kinds
 
 
 def test_save(tmp_path):
@@ -310,8 +293,8 @@ def test_the_sum_that_undoes_broadcasting_has_a_line_of_its_own(opened):
     assert [i for i, shown in enumerate(summed) if shown] == [13, 14, 17, 18]  # x in the product, x in the sum.
     page.run(f"({GO})(18)")
     assert page.run("[...$('beats').querySelectorAll('.sum .array')].map((e) => e.ariaLabel)") == [
-        "[3, −6]",
         "[9, 3]",
+        "[3, −6]",
         "[12, −3]",
     ]
     assert page.run("[...document.querySelectorAll('.now.node, .reached, .backwards')].map((e) => e.id)") == [
@@ -377,23 +360,62 @@ def test_in_a_sandboxed_frame(browser, tmp_path):
     assert browser.errors == []
 
 
+def choose(page, right):
+    """Press the right or a wrong one of the choices."""
+    return page.run(
+        "(() => { const found = options(frames[state.at]); const i = found.findIndex((o) => Boolean(o.right) === "
+        f"{json.dumps(right)}); document.querySelectorAll('.choice')[i].click(); return found.length }})()"
+    )
+
+
 def test_predicting(opened):
     page = opened(scalar())
     page.run("$('predict').click()")
     secret = "[...document.querySelectorAll('.secret')].length"
     assert page.run(secret) == 2 and page.run("document.querySelectorAll('.known').length") == 0
-    guesses = {6: ("２.０1", True), 8: ("−1/1", True), 12: ("7", False), 14: ("much", None)}
-    for frame, (guess, right) in guesses.items():
+    for frame, right in {6: True, 8: True, 12: False}.items():
         page.run(f"({GO})({frame})")
+        assert not page.run("Boolean($('beats').querySelector('.beat.now .array'))")
+        assert choose(page, right) >= 3
+        assert page.run("Boolean($('beats').querySelector('.right'))") is right
+        assert page.run("Boolean($('beats').querySelector('.wrong'))") is not right
+        guess, correct = {6: ("２.０1", True), 8: ("−1/1", True), 12: ("much", None)}[frame]
+        page.press("ArrowRight")
         assert page.run("document.activeElement.id") == "guess", frame
-        assert not page.run("$('beats').querySelector('.beat.now .array')")
         page.call("Input.insertText", text=guess)
         page.press("Enter")
-        assert page.run("Boolean($('beats').querySelector('.right'))") is (right is True)
-        assert page.run("Boolean($('beats').querySelector('.wrong'))") is (right is False)
-    assert page.run("score.textContent") == "2 of 3 right"
+        assert page.run("Boolean($('guess'))") is (correct is None)
+    assert page.run("score.textContent") == "4 of 5 right"
     page.run("$('last').click()")
+    assert page.run("parseFloat(getComputedStyle($('beats')).fontSize)") >= 14
+    assert page.run("score.textContent") == "4 of 8 right"  # What was passed over counts as well.
     assert page.run(secret) == 0
+    assert page.run("[...$('beats').querySelectorAll('tbody tr')].map((tr) => tr.cells[0].textContent).join('')") == (
+        "✓✓✓✓✗✗✗✗"
+    )
+
+
+def three_layers():
+    model = tg.models.MLP((12, 11, 10), activation=F.relu, rng=0)
+    x = np.random.default_rng(0).normal(size=(8, 20)).astype(np.float32)
+    return trace(F.softmax_cross_entropy(model(x), np.arange(8) % 10), lang="en")
+
+
+@pytest.mark.parametrize("make", [three_layers, large_arrays, mlp, scalar, broadcast, several])
+def test_every_share_is_asked_for_and_only_numbers_that_can_be_told(opened, make):
+    page = opened(make())
+    page.run("speak('en'); $('predict').click()")
+    page.run("$('last').click()")
+    shares = sum(event.kind == "accumulate" for event in make())
+    asked = page.run("[...state.answers.keys()].map((f) => [f.beat, questionAt(f).kind, f.event.answerable])")
+    assert sum(beat == 3 for beat, *_ in asked) == shares > 0
+    assert all(answerable for beat, kind, answerable in asked if kind == "number")
+    assert page.run("score.textContent") == f"0 of {len(asked)} right"
+    assert page.run("$('beats').querySelectorAll('tbody tr').length") == len(asked)
+    options = page.run(
+        "[...state.answers.keys()].filter((f) => f.beat === 3).map((f) => options(f).map((o) => o.words))"
+    )
+    assert all(len(set(words)) == len(words) >= 2 for words in options)
 
 
 def test_playing_and_motion(opened):
@@ -412,11 +434,311 @@ def test_playing_and_motion(opened):
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 28)"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES[::40], ids=lambda case: case.name)
+def test_any_function_is_played_without_a_cut(opened, case):
+    xs = [Variable(x, name=f"x{i}") for i, x in enumerate(case.inputs(np.random.default_rng(1)))]
+    page = opened(trace(np.sum(case.f(*xs)), lang="en"), width=1280, height=720)
+    cut = f"[...frames.keys()].flatMap((i) => (({GO})(i), [...{CUT}, ...{SPILLED}].map((e) => [i, e])))"
+    assert page.run(cut) == []
+    page.run("(predict(), go(0), go(frames.length - 1))")
+
+
 def test_a_thousand_nodes(opened):
     page = opened(thousand())
     n = page.run("frames.length")
     seen = [page.run(f"({GO})({i})")[0] for i in range(0, n, 97)]
     assert seen == [f"{i} / {n - 1}" for i in range(0, n, 97)]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One screen, in which nothing is cut
+
+SCREENS = [(1280, 720), (1366, 768), (1280, 800), (760, 720), (375, 667)]
+TEXT_ELEMENTS = (
+    "button, h2, h3, p, label, mtd, mn, mi, mo, mtext, .array, .row, .ways, .shape, th, #phase, #say, dt, dd"
+)
+CUT = f"""[...document.querySelectorAll('{TEXT_ELEMENTS}')]
+    .filter((e) => e.clientWidth && getComputedStyle(e).display !== 'inline'
+        && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 2)
+        && getComputedStyle(e).overflowX !== 'visible')
+    .map((e) => e.outerHTML.slice(0, 200))"""
+INSIDE = """(() => {
+    const now = $('beats').querySelector('.now')?.getBoundingClientRect();
+    const box = $('beats').getBoundingClientRect();
+    return !now || (now.top >= box.top - 1 && now.bottom <= box.bottom + 1 && now.left >= 0
+        && now.right <= innerWidth + 1 && box.bottom <= innerHeight);
+})()"""
+SCROLLS = "document.documentElement.scrollHeight > innerHeight || document.documentElement.scrollWidth > innerWidth"
+SPILLED = """[...$('beats').querySelectorAll('.row > *, .array > *')].filter((e) =>
+    e.getBoundingClientRect().right > $('beats').getBoundingClientRect().right + 1).map((e) => e.textContent)"""
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("make", [scalar, mlp, broadcast, large_arrays, several])
+def test_one_screen_shows_the_whole_step(opened, make, screen):
+    page = opened(make(), width=screen[0], height=screen[1])
+    wrong = f"[[...frames.keys()].map({GO}).length, ...[...frames.keys()].filter((i) => (({GO})(i), !{INSIDE}))]"
+    cut = f"[...frames.keys()].flatMap((i) => (({GO})(i), [...{CUT}, ...{SPILLED}].map((e) => [i, e])))"
+    for lang in ("ja", "en"):
+        page.run(f"speak('{lang}')")
+        assert page.run(wrong) == [page.run("frames.length")]
+        assert page.run(cut) == []
+        assert not page.run(SCROLLS)
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda s: f"{s[0]}x{s[1]}")
+def test_the_graph_shows_the_operation_at_work(opened, screen):
+    page = opened(mlp(), width=screen[0], height=screen[1])
+    seen = """[...graph().querySelectorAll('.now')].every((e) => {
+        const [own, view] = [e.getBoundingClientRect(), $('camera').getBoundingClientRect()];
+        return own.left >= view.left - 1 && own.right <= view.right + 1 && own.top >= view.top - 1
+            && own.bottom <= view.bottom + 1 && own.width > 5;
+    })"""
+    for i in range(page.run("frames.length")):
+        page.run(f"({GO})({i})")
+        assert page.run(seen), i
+
+
+CONTRASTS = """(() => {
+    const linear = (c) => ((c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    const rgb = (s) => s.match(/[0-9.]+/g).map(Number);
+    const ground = (e) => {
+        for (; e; e = e.parentElement) {
+            const c = rgb(getComputedStyle(e).backgroundColor);
+            if (c.length < 4 || c[3] === 1) return c;
+        }
+        return [255, 255, 255];
+    };
+    const shown = (e) => e.getClientRects().length && !e.closest('svg, canvas, option');
+    return [...document.querySelectorAll('body *')].filter((e) => shown(e)
+        && [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) && !e.disabled).map((e) => {
+        const [a, b] = [light(rgb(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+        return [(a + 0.05) / (b + 0.05), e.outerHTML.slice(0, 100)];
+    }).filter(([ratio]) => ratio < 4.5);
+})()"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out(opened, scheme):
+    page = opened(mlp(), width=1280, height=720, prefers_color_scheme=scheme)
+    for predicting in (False, True):
+        for tab in ("program", "gradients", "move"):
+            page.run(f"open('{tab}')")
+            for i in (0, 3, 12, 14, 20, 40):
+                page.run(f"({GO})({i})")
+                assert page.run(CONTRASTS) == [], (tab, i)
+        page.run("predict()") if not predicting else None
+        page.run(f"({GO})(0)")
+
+
+def test_no_markup_is_read_and_every_number_is_the_engines(opened):
+    x, A = Variable(np.arange(6.0).reshape(2, 3) / 3, "x"), np.array([[1.0, -2.0, 3.0]])
+    steps = trace(np.sum((x * A)[:, 1] * x[0, 1] + np.tanh(x)[..., 0]), names={"A": A}, lang="en")
+    page = opened(steps)
+    for i in range(page.run("frames.length")):
+        page.run(f"({GO})({i})")
+        text = page.run("document.body.innerText")
+        assert not re.search(r"</?m\w+>|slice\(|array\(|&lt;", text), i
+        event = page.run("frames[state.at].event ? frames[state.at].row : -1")
+        if event >= 0 and steps[event].kind == "accumulate" and page.run("frames[state.at].beat") == 4:
+            shown = page.run("$('beats').querySelector('.after')?.ariaLabel")
+            np.testing.assert_allclose(parsed(shown), steps[event].after, rtol=1e-3)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The chain rule, three views in step, and what moves
+
+
+def ab():
+    a, b = Variable(2.0), Variable(3.0)
+    return trace(a * b + a, names=locals(), lang="en")
+
+
+def test_the_chain_rule_is_written_out(opened):
+    page = opened(ab())
+    frame = page.run("frames.findIndex(({ event, beat }) => beat === 4 && event.to === 'a' && event.before !== null)")
+    page.run(f"({GO})({frame})")
+    text = page.run("$('beats').textContent.replace(/\\s/g, '')")
+    for piece in ("∂y∂a←∂y∂v1×∂v1∂a", "3=1×3", "∂v1∂a=b=3", "directly1,bywayofv13,together4", "∂y∂a=1+3=4"):
+        assert piece in text, piece
+    assert "gy" not in text
+    assert "∇a += gy * b" in page.run("$('program').textContent")
+    edges = page.run(
+        "[...graph().querySelectorAll('.edge')].map((e) => [...e.querySelectorAll('.local')].map((t) => t.textContent))"
+    )
+    assert sorted(" ".join(lines) for lines in edges if lines) == [
+        *("∂v1/∂a = b = 3", "∂v1/∂b = a = 2", "∂y/∂a = 1", "∂y/∂v1 = 1")
+    ]
+    assert page.run("new Set([...document.querySelectorAll('[id]')].map((e) => e.id)).size") == page.run(
+        "document.querySelectorAll('[id]').length"
+    )
+    assert page.run("document.querySelector('.backwards path').getAttribute('marker-start')") == "url(#backwards-0)"
+    spoken = page.run("$('spoken').textContent")
+    assert "∂v1/∂a = 3" in spoken and "1 × 3 = 3" in spoken and "together 4" in spoken
+
+
+def local_derivatives(steps):
+    for event in steps:
+        if event.kind == "accumulate" and (factor := steps.local(event)) is not None:
+            yield event, getattr(factor, "data", factor)
+
+
+@pytest.mark.parametrize("make", PLAYED + [ab, three_layers])
+def test_a_share_is_the_gradient_times_the_local_derivative(make):
+    steps = make()
+    for event, factor in local_derivatives(steps):
+        formula = steps.formula(event)
+        np.testing.assert_allclose(steps.grads[event.f] * factor, formula.data, rtol=1e-5, equal_nan=True)
+
+
+def test_an_element_shows_the_sum_that_it_is(opened):
+    page = opened(mlp())
+    frame = page.run("frames.findIndex(({ event, beat }) => beat === 4 && event.to === 'W1')")
+    page.run(f"({GO})({frame})")
+    page.run("$('beats').querySelector('.now mtd.pick').dispatchEvent(new MouseEvent('click'))")
+    text = page.run("$('beats').querySelector('.picked').textContent").replace("−", "-")
+    name, terms, total = re.fullmatch(r"(.+\[0, 0\]) = (.+) = (.+)", text).groups()
+    assert name == "∂loss/∂W1[0, 0]"
+    assert eval(terms.replace("·", "*")) == pytest.approx(float(total), rel=1e-3)
+
+
+def test_three_views_go_together(opened):
+    page = opened(ab())
+    page.run("$('program').children[7].click()")
+    assert page.run("[frames[state.at].event.to, frames[state.at].beat]") == ["a", 4]
+    page.run("goTo(data.operations[0].id)")
+    assert page.run("frames[state.at].kind") == "backward"
+    assert page.run("$('program').querySelector('[aria-current]').textContent").startswith("gy = ∇v1")
+    box = page.run("within(data.operations[1].id).getBoundingClientRect().toJSON()")
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for kind in ("mousePressed", "mouseReleased"):
+        page.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+    assert page.run("operationOf(frames[state.at].event).out") == "y"
+
+
+def test_move_it_and_see(opened):
+    page = opened(ab())
+    page.run("open('move')")
+    told = page.run("document.querySelector('.told').textContent")
+    assert "a 2 → 2.1" in told and "y 8 → 8.4" in told and "4 × 0.1 = 0.4" in told
+    moves = page.run("data.moves")
+    assert [move["label"] for move in moves] == ["a", "b"]
+    for move in moves:
+        for x, y in zip(move["xs"], move["ys"], strict=True):
+            a, b = (x, 3.0) if move["label"] == "a" else (2.0, x)
+            assert y == pytest.approx(a * b + a)
+    page.run("mover.value = 20; mover.dispatchEvent(new Event('input'))")
+    assert "a 2 → 3" in page.run("document.querySelector('.told').textContent")
+
+
+@pytest.mark.parametrize("make", [large_arrays, not_finite, several, thousand])
+def test_what_cannot_be_moved_is_said(make):
+    moves = told(player.page(make()))["moves"]
+    assert all(np.isfinite([*move["xs"], *move["ys"], move["gradient"]]).all() for move in moves)
+
+
+def test_keys(opened):
+    page = opened(mlp(), width=1280, height=720)
+    page.run("document.activeElement.blur()")
+    page.press("+")
+    assert page.run("state.zoomed") > page.run("fitScale()")
+    before = page.run("state.view.factor")
+    page.press("-")
+    assert page.run("state.view.factor") < before
+    page.press("0")
+    assert page.run("state.view.factor") == pytest.approx(1)
+    page.press("f")
+    assert page.run("state.view.factor") == page.run("fitScale()") and page.run("state.zoomed") is None
+    page.press("?")
+    assert page.run("help.open") and page.run("$('keys').children.length") >= 14
+    page.run("help.close()")
+    page.press("p")
+    assert page.run("state.predicting")
+
+
+def test_steps_by_operation_and_by_layer(opened):
+    page = opened(three_layers())
+    n = page.run("frames.length")
+    counts = {}
+    for stride in ("beat", "operation", "layer"):
+        page.run(f"({GO})(0); stride.value = '{stride}'")
+        counts[stride] = 0
+        while page.run("state.at") < n - 1:
+            page.run("$('next').click()")
+            counts[stride] += 1
+        page.run("$('back').click()")
+        assert page.run("state.at") < n - 1
+    operations = len(three_layers().order)
+    assert counts["beat"] == n - 1 > counts["operation"] == 2 + 2 * operations
+    page = opened(trace(np.sum(tg.layers.BatchNorm()(np.eye(4, dtype=np.float32))), lang="en"))
+    stops = [page.run(f"stops('{stride}').length") for stride in ("beat", "operation", "layer")]
+    assert stops[0] > stops[1] > stops[2] >= 4
+
+
+def test_an_address_leads_to_a_step(browser, tmp_path):
+    path = scalar().save(tmp_path / "backprop.html")
+    browser.open(path)
+    browser.run("location.hash = '#b6'")
+    assert browser.run("new Promise((done) => setTimeout(() => done(state.at), 200))") == 6
+    browser.run("step(1)")
+    assert browser.run("new Promise((done) => setTimeout(() => done(location.hash), 800))") == "#b7"
+
+
+def test_layers_open_and_close(opened):
+    page = opened(three_layers(), width=1280, height=720)
+    n = page.run("data.levels.length")
+    assert n >= 2 and page.run("state.level") == n - 1
+    sizes, frames = [], page.run("frames.length")
+    marked = "graph().querySelectorAll('.now').length"
+    own = "graph().querySelector(e.getAttribute('marker-start').slice(4, -1))"
+    arrows = f"[...document.querySelectorAll('[marker-start]')].every((e) => Boolean({own}))"
+    for _ in range(n):
+        sizes.append(page.run("graph().querySelectorAll('.node').length"))
+        assert page.run("[...document.querySelectorAll('#camera > .graph')].filter((e) => !e.hidden).length") == 1
+        for i in range(1, frames - 1):
+            if page.run(f"({GO})({i}); ['forward', 'backward'].includes(frames[state.at].kind)"):
+                assert page.run(marked) == 1, i
+                assert page.run(arrows), i  # In this very drawing: in a hidden one they would not be seen.
+        page.run(f"({GO})(0)")
+        page.press("[")
+    assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == n
+    assert page.run("state.level") == 0 and page.run("$('close-layers').disabled")
+    box = page.run("graph().querySelector('.node.layer').getBoundingClientRect().toJSON()")
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for kind in ("mousePressed", "mouseReleased"):
+        page.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+    assert page.run("state.level") == 1
+    page.run("$('open-layers').click()") if n > 2 else None
+    assert told(player.page(ab()))["levels"] == []
+
+
+def second_order():
+    x = Variable(0.5, "x")
+    np.tanh(x).backward(create_graph=True)
+    gx = x.grad
+    x.cleargrad()
+    return trace(gx, names={"gx": gx}, lang="en")
+
+
+def test_a_second_derivative_is_told_from_a_first(opened):
+    steps = second_order()
+    page = opened(steps)
+    assert page.run("data.order") == 2 and "itself a derivative" in page.run("say.textContent")
+    phases = [page.run(f"({GO})({i})")[1] for i in range(page.run("frames.length"))]
+    assert {"Forward", "Forward: the first derivative", "Backward, second order"} <= set(phases)
+    assert page.run("graph().querySelectorAll('.derived').length") == sum(
+        f.sequence >= steps.derivative_from for f in steps.order
+    )
+    assert told(player.page(ab()))["order"] == 1
+
+
+def test_a_step_of_a_thousand_nodes_shows_no_more_than_it_must(opened):
+    page = opened(thousand(), width=1280, height=720)
+    for i in (0, 700, 1500, 2300):
+        page.run(f"({GO})({i})")
+        assert page.run(INSIDE) and not page.run(SCROLLS)
 
 
 def test_a_list_of_operations_is_played_too(opened, monkeypatch):

@@ -1,6 +1,7 @@
 """The player of a backward pass: one HTML page that holds everything it shows, in both languages.
 
-page_data.py makes the data of the page, player.js and parts.js are what it does. `trace` is a `Trace`, of a room above.
+page_data.py makes the data of the page, moves.py what its sliders show, and the scripts are what it does. `trace` is a
+`Trace`, of a room above.
 """
 
 import re
@@ -9,22 +10,27 @@ from typing import Any
 
 from tinygrad_jp.core import Variable
 from tinygrad_jp.formatting import escape, showable, summary_of
+from tinygrad_jp.graph.looks import DARK, LIGHT, style
 from tinygrad_jp.player.page_data import MOST_INPUTS, PageData
 from tinygrad_jp.player.phrases import say
 
+SCRIPTS = ("frames.js", "parts.js", "graph.js", "rule.js", "predict.js", "move.js", "player.js")
 MOST_LINES = 3000  # Of the text for browsers without scripts.
 _UNSAFE = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
 
 
 def page(trace: Any) -> str:
     """The page: the graph, the steps, their phrases, and the scripts. The same trace always gives the same text."""
-    style, script = _file("player.css"), _file("parts.js") + _file("player.js")
+    css, script = (
+        _colors() + style({key: f"var(--{key})" for key in LIGHT}) + _file("player.css"),
+        "".join(map(_file, SCRIPTS)),
+    )
     parts = {
         "lang": trace.lang,
         "title": escape(say(trace.lang, "title")),
         "csp": f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'",
-        "style": style,
+        f"style-src '{_hash(css)}'; script-src '{_hash(script)}'",
+        "style": css,
         "script": script,
         "plain": _plain(trace),
     }
@@ -33,9 +39,19 @@ def page(trace: Any) -> str:
     return showable(re.sub(r"{{(\w+)}}", lambda m: parts[m[1]], _file("page.html")))
 
 
+def _colors() -> str:
+    """The colors of the pictures, and the few more that a page needs, as CSS variables for both grounds."""
+    light = LIGHT | {"ground": "#f4f3ef", "line": "#d5d3cc", "now": "#eeece5"}
+    dark = DARK | {"ground": "#16181c", "line": "#3a3f47", "now": "#282c33"}
+    written = [
+        ":root{" + "".join(f"--{key}:{color};" for key, color in colors.items()) + "}" for colors in (light, dark)
+    ]
+    return f"{written[0]}@media(prefers-color-scheme:dark){{{written[1]}}}"
+
+
 def framed(html: str) -> str:
     """The page in a frame for a notebook, where its script runs and can reach nothing else."""
-    look = 'style="width: 100%; height: 760px; border: 0"'
+    look = 'style="width: 100%; height: 720px; border: 0"'
     return f'<iframe sandbox="allow-scripts" {look} srcdoc="{escape(html)}"></iframe>'
 
 
@@ -62,7 +78,7 @@ def _plain(trace: Any) -> str:
     lang, lines = trace.lang, trace.explain().splitlines()
     more = [say(lang, "more", len(lines) - MOST_LINES)] if len(lines) > MOST_LINES else []
     leaves = [(x, label) for x, label in trace.labels.items() if isinstance(x, Variable)]
-    cells = [(label, summary_of(x.data), summary_of(trace.grad(x))) for x, label in leaves]
+    cells = [(label, summary_of(x.data, lang), summary_of(trace.grad(x), lang)) for x, label in leaves]
     rows = [tuple(say(lang, key) for key in ("name", "value", "gradient")), *cells[:MOST_INPUTS]]
     table = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
     text = escape("\n".join([*lines[:MOST_LINES], *more]))

@@ -364,7 +364,7 @@ class Trace:
         """The output, a single number, with each of `values` in the place of the element `i` of the leaf `x`."""
         ys = []
         for value in values:
-            moved = np.asarray(x.data, np.float64).copy()
+            moved = np.asarray(fetched(x.data), np.float64).copy()
             moved[i] = value
             ys.append(float(self._replayed(x, moved)))
         return ys
