@@ -164,7 +164,7 @@ def draw(found):
         right.semilogy(found[key], line, linewidth=4 - column, label=name)
     left.set_xticks(range(len(names)), names, rotation=60)
     left.set(title=label("XOR: the gradients of the first step", "XOR: 最初のステップの勾配"))
-    left.set_ylabel(label("gradient", "勾配"))
+    left.set(xlabel=label("element of a parameter", "パラメータの要素"), ylabel=label("gradient", "勾配"))
     right.set(title="XOR", xlabel=label("step", "ステップ"), ylabel=label("loss", "損失"))
     for axes in (left, right):
         axes.grid(alpha=0.3)

@@ -56,11 +56,11 @@ def draw(name, model, train_set, losses, accuracies, out):
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     left.plot(losses, linewidth=0.8, color="tab:orange")
-    left.set(title="loss of each step", xlabel="step", yscale="log")
+    left.set(title="loss of each step", xlabel="step", ylabel="loss", yscale="log")
     epochs = range(1, len(accuracies) + 1)
     for label, values in zip(("train", "test"), zip(*accuracies, strict=True), strict=True):
         right.plot(epochs, values, marker="o", markersize=4, label=f"{label}: {values[-1]:.2%}")
-    right.set(title="accuracy after each epoch", xlabel="epoch")
+    right.set(title="accuracy after each epoch", xlabel="epoch", ylabel="accuracy")
     right.xaxis.get_major_locator().set_params(integer=True)
     right.legend()
     for axes in (left, right):

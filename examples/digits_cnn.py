@@ -63,7 +63,7 @@ def draw(model, test_set, accuracies, path):
     epochs = range(1, len(accuracies) + 1)
     for label, values in zip(("train", "test"), zip(*accuracies, strict=True), strict=True):
         axes.plot(epochs, values, marker="o", markersize=4, label=f"{label}: {values[-1]:.2%}")
-    axes.set(title="accuracy after each epoch", xlabel="epoch")
+    axes.set(title="accuracy after each epoch", xlabel="epoch", ylabel="accuracy")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend()

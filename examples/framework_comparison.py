@@ -7,10 +7,10 @@ decide this race more than the methods. With lr = 0.01, Adagrad's twenty steps m
 RMSprop's first step is 0.01/√(1 − 0.99) = 0.1, as its mean of squares begins at 0. Adadelta, which has no learning
 rate of its own, begins with about √(1e-4/(1 − 0.95)) = 0.045.
 
-PyTorch の学習ループを、このエンジンの言葉に置き換えます。六つの最適化手法で、損失は同じになるでしょうか。PyTorch が入
+PyTorch の学習ループを、このエンジンの言葉に置き換えます。6つの最適化手法で、損失は同じになるでしょうか。PyTorch が入
 っていなければ、エンジンだけで学習します。Adagrad と RMSprop は PyTorch の既定値のままです。エンジンの既定値は異なるの
 で、値を書きます。この競争では、手法よりも設定が物を言います。lr = 0.01 の Adagrad は、20 歩で合わせて 0.08 も動きませ
-ん。RMSprop は二乗の平均が 0 から始まるので、最初の一歩が 0.01/√(1 − 0.99) = 0.1 になります。学習率を持たない Adadelta
+ん。RMSprop は2乗の平均が 0 から始まるので、最初の一歩が 0.01/√(1 − 0.99) = 0.1 になります。学習率を持たない Adadelta
 の最初の一歩は、およそ √(1e-4/(1 − 0.95)) = 0.045 です。
 
     python examples/framework_comparison.py --lang ja
@@ -90,7 +90,7 @@ def main(argv=None):
     args = lessons.Parser(__doc__).parse_args(argv)
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((1, 10)), rng.standard_normal((1, 1))
-    # A layer takes one point a row. / 層は一行に一点を受け取ります。
+    # A layer takes one point a row. / 層は1行に1点を受け取ります。
     start = x.T, (w @ x + 2).T, rng.uniform(-1, 1, (1, 1)), rng.uniform(-1, 1, 1)
 
     print(say("The loop in PyTorch, and in the engine's words", "PyTorch のループと、エンジンの言葉によるループ"))

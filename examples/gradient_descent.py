@@ -6,7 +6,7 @@ A step goes against the gradient: x ← x − rate·f′(x), until |f′(x)| < 0
 second curve it ends in different valleys. Too large a rate leaps across a valley, swings, or diverges. Newton's method
 takes the length of its steps from the second derivative: x ← x − f′(x)/f″(x). Where f″ < 0, it climbs.
 
-勾配降下法を一行ずつ追います。傾きと逆の向きに x ← x − 学習率·f′(x) と進み、|f′(x)| < 0.1 になったら止まります。
+勾配降下法を1行ずつ追います。傾きと逆の向きに x ← x − 学習率·f′(x) と進み、|f′(x)| < 0.1 になったら止まります。
 傾きは手で微分せず、`backward()` が求めます。2つ目の曲線では、左から始めるか右から始めるかで、着く谷が違います。
 学習率が大きすぎると、谷を飛び越えたり、往復したり、発散したりします。ニュートン法 x ← x − f′(x)/f″(x) では、
 歩幅を2階微分が決めます。f″ < 0 のところでは登ってしまいます。

@@ -4,7 +4,7 @@ Japanese in pictures takes one of the fonts in FONTS, installed where matplotlib
 fonts-noto-cjk of Debian and Ubuntu), IPAexGothic (fonts-ipaexfont), or what macOS and a Japanese Windows bring along.
 Where there is none, the pictures alone are in English.
 
-レッスンに共通する部品です。文章の言語、図の保存、使えない入力に対する一行のエラーを受け持ちます。
+レッスンに共通する部品です。文章の言語、図の保存、使えない入力に対する1行のエラーを受け持ちます。
 図の日本語には、FONTS にあるフォントのどれかが必要です。ひとつもなければ、図の中だけ英語になります。
 """
 

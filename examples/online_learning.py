@@ -49,7 +49,7 @@ def main(argv=None):
         loss.backward()
         optimizer.update()
     errors = np.array(errors)
-    print(say("squared error, mean of 200 rows", "二乗誤差（200 件の平均）"))
+    print(say("squared error, mean of 200 rows", "2乗誤差（200 件の平均）"))
     names = say("goes on learning", "学び続けた場合"), say("stops at the change", "変化の時に学習をやめた場合")
     for name, column in zip(names, errors.T, strict=True):
         before, after, end = (f"{np.mean(column[i : i + 200]):.5f}" for i in (CHANGE - 200, CHANGE, END - 200))
@@ -66,8 +66,8 @@ def draw(errors):
     for name, column in zip(names, errors.T, strict=True):
         axes.semilogy(np.arange(49, len(column)), np.convolve(column, np.full(50, 0.02), "valid"), label=name)
     axes.axvline(CHANGE, color="0.6", linestyle="--", label=label("the target changes", "目標の変化"))
-    axes.set(title=label("Squared error, mean of 50 rows", "二乗誤差（50 件の平均）"), ylim=(1e-6, 1e2))
-    axes.set(xlabel=label("row", "件目"), ylabel=label("squared error", "二乗誤差"))
+    axes.set(title=label("Squared error, mean of 50 rows", "2乗誤差（50 件の平均）"), ylim=(1e-6, 1e2))
+    axes.set(xlabel=label("row", "件目"), ylabel=label("squared error", "2乗誤差"))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9, loc="lower right")
     return figure

@@ -14,7 +14,7 @@ others, and from 0 a deep network does not learn.
 
 最適化手法を MNIST で競わせます。784-100-100-10 の ReLU ネットワークが、60,000 件すべてを一度に使って 100 ステップ学習
 します。重みは He の初期値で、どの手法も同じ値から始めます。学習率は 0.01 です（AdaDelta にはありません）。そのほかの設
-定は上のとおりです。六つの手法で数分かかりますが、`--data digits`（64-100-100-10）なら数秒です。
+定は上のとおりです。6つの手法で数分かかりますが、`--data digits`（64-100-100-10）なら数秒です。
 
     python examples/optimizer_race.py --lang ja --data digits
 

@@ -7,7 +7,7 @@ the squared errors over the batch. One row a step makes ten times as many steps,
 gradient. The whole set takes 50 smooth steps, and a thousand times as many rows for them.
 
 1 件ずつ、10 件ずつ、全データという三通りの学習を比べます。2-10-1 の ReLU ネットワークが、1,000 件から重複を許して選ん
-だ 500 件で t = 3x₀ + 2x₁ を学習します。学習率は 0.07、損失は二乗誤差のバッチ平均です。1 件ずつならステップの数は 10 倍
+だ 500 件で t = 3x₀ + 2x₁ を学習します。学習率は 0.07、損失は2乗誤差のバッチ平均です。1 件ずつならステップの数は 10 倍
 になりますが、それぞれの勾配はばらつきます。全データでは 50 ステップがなめらかに進む代わりに、はるかに多くの計算をしま
 す。
 

@@ -66,7 +66,7 @@ def draw(results, test_set, path):
         axes.scatter(*wrong.T, s=70, facecolors="none", edgecolors="black")
         axes.set(title=f"{name}: {score:.1%} of the test points", xlabel="$x_0$", ylabel="$x_1$")
         right.plot(range(1, len(losses) + 1), losses, linewidth=1, label=name)
-    right.set(title="loss, mean of each epoch", xlabel="epoch", yscale="log")
+    right.set(title="loss, mean of each epoch", xlabel="epoch", ylabel="loss", yscale="log")
     right.grid(alpha=0.3, which="both")
     right.legend()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -98,7 +98,7 @@ def draw(model, dataset, history, path):
     for ticks in (middle.set_xticks, middle.set_yticks):
         ticks(np.arange(1.5, 15, 2), [f"{value:.1f}" for value in z[1::2]])
     right.plot(np.column_stack([history.sum(axis=1), history]), label=["loss", "reconstruction", "KL"])
-    right.set(title=f"test set, nats per digit: {history[-1].sum():.2f}", xlabel="epoch", ylim=(0, None))
+    right.set(title=f"test set, nats per digit: {history[-1].sum():.2f}", xlabel="epoch", ylabel="nats", ylim=(0, None))
     right.xaxis.get_major_locator().set_params(integer=True)
     right.grid(alpha=0.3)
     right.legend()

@@ -190,6 +190,7 @@ def draw(found):
         a.barh(name, found["wrong"][key][1], color=f"C{i}")
         b.semilogy(found["training"][key], color=f"C{i}", label=name)
     a.set(title=label("Cosine with the right gradient", "正しい勾配とのコサイン"), ylim=(len(GRADIENTS) - 0.5, -0.5))
+    a.set(xlabel=label("cosine", "コサイン"), ylabel=label("gradient", "勾配"))
     b.set(title=label("Training with each gradient", "それぞれの勾配での学習"), ylim=(1e-4, 1e7))
     b.set(xlabel=label("step", "ステップ"), ylabel=label("loss", "損失"))
     for axes in (a, b):

@@ -1,0 +1,21 @@
+"""The Japanese of examples and READMEs: one term for one thing, and numerals in digits."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXTS = sorted(
+    path for kind in ("py", "md") for path in [*(ROOT / "examples").rglob(f"*.{kind}"), ROOT / "README.ja.md"]
+)
+COUNTED = "つ|個|回|次|階|本|倍|行|種|乗|枚|点|列|層|人|画素"
+
+
+@pytest.mark.parametrize("path", sorted(TEXTS), ids=lambda path: path.name)
+def test_numerals_are_digits_and_terms_are_the_fields(path):
+    text = path.read_text(encoding="utf-8")
+    found = re.findall(f"[一二三四五六七八九十](?:{COUNTED})", text.replace("一つひとつ", ""))
+    assert found == []
+    terms = "次の微分|随伴|についての勾配|に関する勾配|惜しい|行についての和|訓練する(?:とき|と|に)"
+    assert re.findall(terms, text) == []
