@@ -454,7 +454,8 @@ def test_a_thousand_nodes(opened):
 # ---------------------------------------------------------------------------------------------------------------------
 # One screen, in which nothing is cut
 
-SCREENS = [(1280, 720), (1366, 768), (1280, 800), (760, 720), (375, 667)]
+SCREENS = [(1280, 720), (760, 720), (375, 667)]
+SCREENS += [pytest.param(size, marks=pytest.mark.slow) for size in [(1366, 768), (1280, 800)]]
 TEXT_ELEMENTS = (
     "button, h2, h3, p, label, mtd, mn, mi, mo, mtext, .array, .row, .ways, .shape, th, #phase, #say, dt, dd"
 )
