@@ -146,6 +146,8 @@ class _Settings(reprlib.Repr):
     def repr1(self, x: Any, level: int) -> str:
         if isinstance(x, np.dtype | type):
             return getattr(x, "name", None) or x.__name__
+        if isinstance(x, slice):
+            return f"np.s_[{index_text(x)}]"
         return number(x) if isinstance(x, np.generic) else super().repr1(x, level)
 
     def repr_ndarray(self, x: Array, level: int) -> str:
