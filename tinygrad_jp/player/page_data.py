@@ -360,7 +360,7 @@ def heat_map(x: Array, side: int) -> tuple[list[str], str]:
     >>> heat_map(np.arange(-8.0, 8.0).reshape(2, 8), 4)
     (['0257', 'aceh'], '7.5')
     """
-    a = np.asarray(x, dtype=float)
+    a = np.asarray(np.abs(x) if np.iscomplexobj(x) else x, dtype=float)  # Of complex numbers, how large they are.
     a = a.reshape(-1, a.shape[-1])
     for axis in (0, 1):
         parts = np.array_split(a, min(side, a.shape[axis]), axis)

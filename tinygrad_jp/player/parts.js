@@ -74,10 +74,16 @@ function arrayTree(array) {
   return ["mtable", ...rows.map((row) => ["mtr", ...row.map((e) => ["mtd", numberTree(e)])])];
 }
 
+/** As mathematics; several results as text, whose lines can break. */
+function shown(array) {
+  const tree = arrayTree(array);
+  return tree[0] === "mtext" ? element("span", "text", tree[1]) : math(tree);
+}
+
 /** The array with the number n, in the color of a value or a gradient; a large one with its heat map. */
 function arrayElement(n, kind, role = "", onPick = null) {
   const array = arrayAt(n);
-  const parts = array?.heat ? [heatMap(array, onPick), scale(array), element("span", "", text(array))] : [math(arrayTree(array))];
+  const parts = array?.heat ? [heatMap(array, onPick), scale(array), element("span", "", text(array))] : [shown(array)];
   const e = element("span", `array ${kind} ${role} ${array?.heat ? "large" : ""}`, ...parts);
   e.setAttribute("role", "math");
   e.setAttribute("aria-label", text(array));
