@@ -131,6 +131,26 @@ def test_backprop_by_hand(run):
     np.testing.assert_allclose(found["answers"], [0, 1, 1, 0], atol=0.01)
 
 
+def test_see_it(run):
+    found, lines, out = run("see_it.py")
+    assert {path.name for path in out.iterdir()} == {
+        *("see_it.png", "see_it_graph.svg", "see_it_player.html", "see_it_film.html")
+    }
+    y, steps, wrong = found["y"], found["steps"], found["wrong"]
+    assert y.item() == 8 and {steps.labels[x]: g for x, g in steps.grads.items()} == {
+        **{"y": 1, "v1": 1, "a": 4, "b": 2}
+    }
+    assert re.findall(r"\d+", wrong.splitlines()[0]) == ["3", "4", "1", "4"] and "v1 + a" in wrong.splitlines()[1]
+    assert {*steps.explain().splitlines(), *wrong.splitlines()} < {*lines["en"]} & {*lines["ja"]}
+    learns, stuck = (film.losses for film in found["films"].values())
+    assert learns[0] == pytest.approx(0.6522, abs=1e-3) and learns[-1] == pytest.approx(0.07, rel=0.05)
+    assert stuck == pytest.approx([np.log(2)] * 80)
+    for lang, word in {"en": "loss", "ja": "損失"}.items():
+        assert sum(line.startswith(f"{word} 0.6931 -> 0.6931  ") for line in lines[lang]) == 1
+    for name in ("see_it_player.html", "see_it_film.html"):
+        assert '<html lang="ja"' in (out / name).read_text(encoding="utf-8")
+
+
 def test_sgd_vs_minibatch(run):
     found, lines, out = run("sgd_vs_minibatch.py")
     assert [path.name for path in out.iterdir()] == ["sgd_vs_minibatch.png"]
