@@ -22,6 +22,7 @@ WORDS = {
     "time": ("Time", "時間"),
     "theme": ("Part", "内容"),
     "pages": ("Pages", "ページ"),
+    "aim": ("Afterwards you can", "この部の目標"),
     "ask": ("Ask, and wait", "問いかけて、待ちます"),
     "watch": ("What learners get wrong", "つまずきやすいところ"),
     "before": ("Back", "前へ"),
@@ -32,7 +33,7 @@ WORDS = {
     "think": ("Check yourself", "確かめてみましょう"),
     "think text": (
         "The worksheet of this part has questions to work out by hand; its answers are on a page of their own.",
-        "このパートのプリントには、手で計算する問題があります。解答は別のページです。",
+        "この部のプリントには、手で計算する問題があります。解答は別のページです。",
     ),
     "shape": ("shape", "形状"),
 }
@@ -224,7 +225,7 @@ def learner(results):
     links = " · ".join(f'<a href="{n}-{kind}.html">{word(results, kind)}</a>' for kind in kinds)
     head = f'<header><a href="index.html">{word(results, "class")}</a><h1>{title(results)}</h1><p>{links}</p></header>'
     think = f"<h2>{word(results, 'think')}</h2><p>{word(results, 'think text')}</p>"
-    body = f"{head}<main>{blocks(results, results.part.LEARNER)}{think}</main>"
+    body = f"{head}<main>{_aim(results)}{blocks(results, results.part.LEARNER)}{think}</main>"
     return html(results.lang, "learner", title(results), body, "slides.js")
 
 
@@ -274,8 +275,12 @@ def teacher(found):
 WORDS_OF_PAGES = ("screen", "learner", "worksheet", "answers")
 
 
+def _aim(results):
+    return f"<p><b>{word(results, 'aim')}:</b> {escape(results.say(results.part.AIM))}</p>"
+
+
 def _notes(results):
-    return "".join(
+    return _aim(results) + "".join(
         f"<p><b>{word(results, key)}:</b> {filled(results, results.say(texts))}</p>"
         for key, texts in zip(("ask", "watch"), results.part.NOTES, strict=True)
     )

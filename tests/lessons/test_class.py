@@ -68,7 +68,7 @@ def pairs(value):
 
 
 def texts(part):
-    for table in ("TITLE", "SCREEN", "LEARNER", "QUESTIONS", "GIVEN", "SOLVED", "NOTES"):
+    for table in ("TITLE", "AIM", "SCREEN", "LEARNER", "QUESTIONS", "GIVEN", "SOLVED", "NOTES"):
         yield from pairs(getattr(part, table))
 
 
@@ -95,7 +95,7 @@ def test_both_languages_have_the_same_numbers_and_code(modules):
 @pytest.mark.parametrize("language", [0, 1])
 def test_no_number_is_typed(modules, language):
     """Numbers in texts are the engine's; only names (v1, 2x, W11) and Japanese counting words are written."""
-    counted = r"\d+(?= ?(?:つ|回|本|行|列|歩|人|乗|次|階|ステップ|分の))"
+    counted = r"\d+(?= ?(?:つ|回|本|行|列|歩|人|乗|次|階|ステップ|通り|分の))"
     allowed = rf"`[^`]*`|{{\w+}}|ln 2|\b\d?[A-Za-z]\w*|{counted}|^\d\. |\b[01]\b"
     for part in modules["parts"].PARTS:
         for pair in texts(part):

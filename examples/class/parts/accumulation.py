@@ -4,6 +4,7 @@ import figures
 
 TITLE = ("Gradients add up", "勾配は足し合わされる")
 MINUTES = 15
+AIM = ("add up gradients where paths meet", "経路が合流するところで、勾配を足し合わせられる")
 CODE = {
     "twice": """
 from tinygrad_jp import Variable, trace

@@ -4,6 +4,7 @@ import figures
 
 TITLE = ("What a gradient is", "勾配とは")
 MINUTES = 12
+AIM = ("say what a gradient is, and which way is down", "勾配とは何か、どちらが下る向きかを説明できる")
 CODE = {
     "engine": """
 from tinygrad_jp import Variable

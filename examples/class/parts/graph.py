@@ -4,6 +4,7 @@ import figures
 
 TITLE = ("A graph", "計算グラフ")
 MINUTES = 15
+AIM = ("carry a gradient through a graph by the chain rule", "連鎖律を使って、計算グラフの勾配を後ろから順に求められる")
 CODE = {
     "graph": """
 from tinygrad_jp import Variable

@@ -5,6 +5,10 @@ import numpy as np
 
 TITLE = ("A layer, and its shapes", "層と形状")
 MINUTES = 15
+AIM = (
+    "give the shape of every gradient of a layer, and the product for it",
+    "層のどの勾配についても、形状と、それを求める積を書ける",
+)
 CODE = {
     "layer": """
 import numpy as np

@@ -4,6 +4,7 @@ import figures
 
 TITLE = ("A network that learns, and one that does not", "学習するネットワークと、しないネットワーク")
 MINUTES = 20
+AIM = ("tell three ways of not learning apart by their gradients", "学習しない 3 通りの原因を、勾配から見分けられる")
 TOLERANCE = 0.02  # What is left of rounding after eighty steps, on any machine.
 CODE = {
     "learn": """
@@ -12,7 +13,7 @@ from tinygrad_jp import Film, datasets, functions as F, models, optimizers
 x, t = datasets.TwoMoons(rng=0)[:]
 
 def learn(model, name):
-    optimizer, film = optimizers.SGD(2.0).setup(model), Film(model, name=name, lang="en")
+    optimizer, film = optimizers.SGD(0.6).setup(model), Film(model, name=name, lang="en")
     for step in range(80):
         loss = F.softmax_cross_entropy(model(x), t)
         model.cleargrads()
@@ -21,13 +22,13 @@ def learn(model, name):
         optimizer.update()
     return film
 
-good = models.MLP((16, 16, 2), activation=F.relu, rng=0)
+good = models.MLP((8, 8, 2), activation=F.relu, rng=5)
 film = learn(good, "cleargrads")
 print(f"{film.losses[0]:.3f} → {film.losses[-1]:.3f}")
 """,
     "loop": """
-model = models.MLP((16, 16, 2), activation=F.relu, rng=0)
-optimizer = optimizers.SGD(2.0).setup(model)
+model = models.MLP((8, 8, 2), activation=F.relu, rng=5)
+optimizer = optimizers.SGD(0.6).setup(model)
 for step in range(80):
     loss = F.softmax_cross_entropy(model(x), t)
     model.cleargrads()
@@ -36,7 +37,7 @@ for step in range(80):
 print(loss)
 """,
     "vanish": """
-deep = models.MLP((8, 8, 8, 8, 8, 2), activation=F.sigmoid, rng=0)
+deep = models.MLP((8, 8, 8, 8, 8, 2), activation=F.sigmoid, rng=5)
 F.softmax_cross_entropy(deep(x), t).backward()
 weights = [p for path, p in deep.named_params().items() if path.endswith("W")]
 flow = [float((W.grad.data**2).mean() ** 0.5) for W in weights]
@@ -47,7 +48,7 @@ slow = learn(deep, "sigmoid")
 print(f"{slow.losses[0]:.3f} → {slow.losses[-1]:.3f}")
 """,
     "dead": """
-dead = models.MLP((16, 16, 2), activation=F.relu, rng=0)
+dead = models.MLP((8, 8, 2), activation=F.relu, rng=5)
 dead(x)
 dead.l0.b.data[:] = -10
 stuck = learn(dead, "dead")
@@ -59,7 +60,7 @@ class Forgetful(models.MLP):
     def cleargrads(self):
         pass
 
-forgetful = Forgetful((16, 16, 2), activation=F.relu, rng=0)
+forgetful = Forgetful((8, 8, 2), activation=F.relu, rng=5)
 lost = learn(forgetful, "no cleargrads")
 print(f"{lost.losses[0]:.3f} → {max(lost.losses):.3f} → {lost.losses[-1]:.3f}")
 """,
@@ -68,9 +69,9 @@ RIGHT = "100 * (({}(x).data.argmax(axis=1) == t).mean().item())"
 FACTS = {  # A training run is not worked out by hand: what is known of it beforehand is a bound, or an older run.
     "steps": ["len(film.losses)", 80],
     "points": ["len(x)", 200],
-    "first": ["film.losses[0]", 0.728],
-    "last": ["film.losses[-1]", lambda v: v < 0.02],
-    "right": [RIGHT.format("good"), lambda v: v > 98],
+    "first": ["film.losses[0]", 0.714],
+    "last": ["film.losses[-1]", 0.137],
+    "right": [RIGHT.format("good"), lambda v: v > 90],
     "slope": ["float(grad(F.sigmoid)(0.0))", 0.25],
     "sigmoids": 5,
     "shrunk": ["slope**sigmoids", 0.25**5],
@@ -79,11 +80,11 @@ FACTS = {  # A training run is not worked out by hand: what is known of it befor
     "slow1": ["slow.losses[-1]", lambda v: 0.68 < v < 0.72],
     "ln2": ["float(np.log(2))", 0.6931],
     "bias": -10,
-    "units": ["int((hidden == 0).all(axis=0).sum())", 16],
-    "hidden": ["hidden.shape[1]", 16],
+    "units": ["int((hidden == 0).all(axis=0).sum())", 8],
+    "hidden": ["hidden.shape[1]", 8],
     "gdead": ["float(abs(dead.l0.W.grad.data).max())", 0.0],
     "stuck": ["stuck.losses[-1]", 0.6931],
-    "peak": ["max(lost.losses)", lambda v: v > 5],
+    "peak": ["max(lost.losses)", lambda v: v > 2],
     "lost": ["lost.losses[-1]", lambda v: v > 0.5],
     "lostright": [RIGHT.format("forgetful"), lambda v: v < 90],
     "wg": 4.0,

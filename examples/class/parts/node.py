@@ -4,6 +4,7 @@ import figures
 
 TITLE = ("One node", "1つのノード")
 MINUTES = 13
+AIM = ("multiply what comes in by a node's local derivative", "ノードに入ってくる勾配に、局所的な微分を掛けられる")
 CODE = {
     "product": """
 from tinygrad_jp import Variable
