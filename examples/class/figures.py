@@ -5,7 +5,7 @@ from html import escape
 
 from tinygrad_jp import draw, trace
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 380, 60, 150, 16, 52
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 400, 60, 150, 36, 52
 
 
 def graph(name="y", **settings):
@@ -59,7 +59,7 @@ def _axes(place, across, up, x_name, y_name):
         parts.append(f'<text class="tick y" x="{left - 8:.1f}" y="{at + 5:.1f}">{_number(y)}</text>')
     middle = (left + right) / 2
     parts.append(f'<text class="tick" x="{middle:.1f}" y="{bottom + 44:.1f}">{escape(x_name)}</text>')
-    parts.append(f'<text class="tick y" x="{left - 34:.1f}" y="{(top + bottom) / 2:.1f}">{escape(y_name)}</text>')
+    parts.append(f'<text class="tick" x="{left:.1f}" y="{top - 14:.1f}">{escape(y_name)}</text>')
     return "".join(parts)
 
 
