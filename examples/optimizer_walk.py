@@ -76,7 +76,10 @@ def main(argv=None):
 
 def draw(found):
     """The picture, and each line in it with its path / 図と、その中の線と経路"""
-    figure, rows = plt.subplots(2, 3, figsize=(15, 9), layout="constrained", sharex="row", sharey="row")
+    n = min(3, len(found["ravine"]))
+    figure, rows = plt.subplots(
+        2, n, figsize=(5 * n, 9), layout="constrained", sharex="row", sharey="row", squeeze=False
+    )
     titles = (
         label("a ravine: x²/20 + 6y²", "谷: x²/20 + 6y²"),
         label("a saddle: x² − y² + y⁴/4", "鞍点: x² − y² + y⁴/4"),
@@ -85,10 +88,10 @@ def draw(found):
     for axes, title, (f, (_, (*x, bottom, top))) in zip(rows, titles, WALKS.items(), strict=True):
         grid = np.meshgrid(np.linspace(*x, 200), np.linspace(bottom, top, 200))
         levels, walks = np.quantile(f(*grid), np.linspace(0, 1, 20)), list(found[f.__name__].items())
-        for i, ax in enumerate(axes):  # A third of the paths each: more would hide one another.
+        for i, ax in enumerate(axes):  # A share of the paths each: more would hide one another.
             ax.contour(*grid, f(*grid), levels=levels, colors="0.8", linewidths=0.8)
             ax.set(title=title, xlim=x, ylim=(bottom, top), xlabel="x", ylabel="y")
-            for name, path in walks[i::3]:
+            for name, path in walks[i::n]:
                 lines.append((*ax.plot(*path.T, "o-", color=lessons.COLORS[name], ms=2.5, lw=1, label=name), path))
             ax.legend(loc="lower left", bbox_to_anchor=(0, 1.08), ncols=4, frameon=False, fontsize=8)
     return figure, lines

@@ -13,6 +13,7 @@ import pytest
 from tinygrad_jp import Optimizer, optimizers
 
 mpl = pytest.importorskip("matplotlib")
+pytest.importorskip("matplotlib.animation")
 pytest.importorskip("matplotlib.font_manager")  # Its first import may take long, and say so on stderr.
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
