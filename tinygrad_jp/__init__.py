@@ -46,6 +46,7 @@ from tinygrad_jp.memory import keep_freed_memory
 from tinygrad_jp.models import Model, summary
 from tinygrad_jp.names import aliases
 from tinygrad_jp.optimizers import Optimizer
+from tinygrad_jp.programs import Source, source
 from tinygrad_jp.progress import progress
 from tinygrad_jp.randomness import seed
 from tinygrad_jp.testing import gradient_check
@@ -65,6 +66,7 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "SeqDataLoader",
+    "Source",
     "Trace",
     "Variable",
     "apply",
@@ -94,6 +96,7 @@ __all__ = [
     "pullback",
     "save_checkpoint",
     "seed",
+    "source",
     "summary",
     "test_mode",
     "trace",

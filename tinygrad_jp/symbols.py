@@ -111,7 +111,7 @@ class Symbol(ArrayMethods):
 
     def text(self, numbers: bool = False) -> str:
         """The formula in Python's words, with names or with numbers in their place."""
-        return _Text(numbers).write(self)[0]
+        return Text(numbers).write(self)[0]
 
     def mathml(self, numbers: bool = False) -> str:
         """The formula in MathML, which browsers show as mathematics."""
@@ -174,7 +174,7 @@ def defaults_of(func: Callable[..., Any]) -> dict[str, Any]:
         return {}
 
 
-class _Text:
+class Text:
     """Writes Symbols in Python. `write` returns the text, and how tightly its outermost operator binds."""
 
     def __init__(self, numbers: bool) -> None:
@@ -284,7 +284,7 @@ class _Text:
         return f"{x.func.__name__.lstrip('_')}({', '.join([*args, *settings])})"
 
 
-class _MathML(_Text):
+class _MathML(Text):
     """Writes Symbols as mathematics."""
 
     signs = ("<mo>−", "<mrow><mo>−")

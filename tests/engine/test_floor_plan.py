@@ -55,6 +55,10 @@ ROOMS = {
     "symbols": ("rules that print themselves", "core devices formatting kinds"),
     "graph": ("pictures of the computation graph", "core devices files formatting symbols"),
     "tracing": ("the backward pass step by step", "core devices files formatting player symbols"),
+    "programs": (
+        "a computation and its backward pass as plain NumPy, to read and to run",
+        "core files formatting kinds symbols tracing",
+    ),
     "player": ("the page that plays a backward pass", "core devices formatting graph symbols"),
     "devices": ("where arrays are, in NumPy's memory or on a GPU; new ones beside those that are there", "kinds"),
     "kinds": ("the kinds of arguments, and the methods that all kinds of arrays share", "hints"),

@@ -2,7 +2,7 @@
 
 import math
 
-from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Axis, Shape, Variable, apply, arrays, as_variable
+from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Axis, Shape, Variable, apply, arrays, as_variable, primitive
 from tinygrad_jp.core.table import OUTPUT_UNUSED
 from tinygrad_jp.devices import DEVICES, apart, beside, fetched, on_device
 from tinygrad_jp.functions.precision import DOUBLE, SINGLE, upcast
@@ -228,6 +228,7 @@ def one_hot(t: ArrayLike, n: int, dtype: DTypeLike = np.float32) -> Variable:
     return Variable(one_hot_rows(labels, n, dtype))
 
 
+@primitive
 def one_hot_rows(t: Array, n: int, dtype: DTypeLike = np.float32) -> Array:
     """`one_hot` for rules: an array, of labels that have been checked.
 

@@ -189,14 +189,15 @@ def _centered(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
 
 
 def _normalized(x: Array, axis: Axis, eps: float, mean: Array, deviation: Array) -> Array:
-    return (x - mean) / deviation
+    z, _, var = _centered(x, axis)
+    return z / np.sqrt(var + eps)
 
 
 @pullback(_normalized)
 def d_normalized(gy: Array, y: Array, x: Array, axis: Axis, eps: float, mean: Array, deviation: Array) -> Array:
     """What remains of gy without its mean and its part along y, over the deviation √(variance + eps)."""
     n = max(reduced_size(x.shape, axis), 1)
-    if isinstance(x, Variable) and x.size:  # The deviation depends on x, which matters for the second derivative.
+    if not isinstance(x, numpy.ndarray) and x.size:  # It depends on x, which matters for the second derivative.
         deviation = np.sqrt(np.var(x, axis=axis, keepdims=True) + eps)
     along = (gy * y).sum(axis=axis, keepdims=True) / n
     return (gy - gy.sum(axis=axis, keepdims=True) / n - y * along) / deviation

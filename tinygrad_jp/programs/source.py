@@ -1,0 +1,250 @@
+"""A graph as the program that a person would have written: `source`."""
+
+import inspect
+import keyword
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_jp.core import Function, Parameter, Variable, toposort
+from tinygrad_jp.files import write_whole
+from tinygrad_jp.formatting import Phrases, language, phrase
+from tinygrad_jp.programs.colours import coloured
+from tinygrad_jp.programs.recording import Recording, at, gradients
+from tinygrad_jp.programs.simplifying import simplified
+from tinygrad_jp.programs.values import BACKWARD, Value, behind, plain
+from tinygrad_jp.programs.writing import Writer
+from tinygrad_jp.tracing.recording import labels
+
+PHRASES: Phrases = {
+    "example": ("Example data, as large as those that were recorded", "記録したデータと同じ大きさの例です"),
+}
+
+
+class Source(str):
+    """A program in Python, as text. `exec` it, print it, or save it as a file that runs.
+
+    `name` is the name of its function, `arguments` the arrays that were recorded, by the names of its arguments, and
+    `returns` the names of what it returns.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+    returns: list[str]
+    lang: str
+
+    def save(self, path: Any) -> Path:
+        """Write a file that runs, as a whole or not at all, and return its path: it prints the result of example data.
+
+        Raises ValueError for a suffix other than .py, OSError if the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix != ".py":
+            raise ValueError(f"save: expected a path that ends in .py, got {str(path)!r}")
+        write_whole(path, f"{self}\n\n{self._example()}".encode())
+        return path
+
+    def _example(self) -> str:
+        calls = [f"        {name}={_example_data(x)},\n" for name, x in self.arguments.items()]
+        result = f"{self.name}(\n{''.join(calls)}    )" if calls else f"{self.name}()"
+        first = f"result{'[0]' if len(self.returns) > 1 else ''}"
+        return (
+            'if __name__ == "__main__":\n'
+            f"    # {phrase(PHRASES, self.lang, 'example')}\n"
+            f"    rng = np.random.default_rng(0)\n    result = {result}\n    print({first})\n"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{coloured(str(self))}</pre>"
+
+
+def _example_data(x: Any) -> str:
+    """Random numbers of the shape, the dtype and the range of x."""
+    x = np.asarray(x)
+    if x.dtype.kind == "b":
+        return f"rng.random({x.shape}) < 0.5"
+    low, high = (x.min().item(), x.max().item()) if x.size and np.isfinite(x).all() else (0, 1)
+    if x.dtype.kind in "iu":
+        return f"rng.integers({low}, {high + 1}, {x.shape}, np.{x.dtype.name})"
+    return f"rng.uniform({low:.4g}, {high:.4g}, {x.shape}).astype(np.{x.dtype.name})"
+
+
+def source(
+    loss: Variable | Callable[..., Any],
+    *,
+    names: Mapping[str, Any] | None = None,
+    lang: str | None = None,
+    order: int = 1,
+) -> Any:
+    """The forward and the backward pass of `loss` as plain NumPy: a program that runs by itself.
+
+    Its arguments are the Variables and arrays that `loss` was computed from. It returns `loss` and the gradients of the
+    Variables that have a name or are Parameters, or else of all. Given a function instead, `source(f)(x)` is the
+    program of what f returns for x.
+
+    names: names for Variables and arrays, such as `locals()`; otherwise Variables are called as in `trace`.
+    lang: "en" or "ja", for the comments; None asks the locale.
+    order: how often it is differentiated. For 2 there is a vector `v_x` for each x among the arguments, and the program
+    returns the derivatives of Σ v_x·gx as well, the products of the Hessian with the vectors.
+
+    >>> x, W = Variable([[1.0, 2.0]], "x"), Variable([[0.5], [0.1]], "W")
+    >>> print(source(np.sum(np.tanh(x @ W) ** 2), lang="en"))
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def step(x, W):
+        # matmul, tanh
+        v2 = np.tanh(x @ W)
+        # power, sum
+        y = np.sum(v2 ** 2)
+        # back through sum, power, tanh
+        gv1 = 2 * v2 * (1 - v2 * v2)
+        # back through matmul
+        gx = gv1 @ W.T
+        gW = x.T @ gv1
+        return y, gx, gW
+    <BLANKLINE>
+    """
+    if isinstance(loss, Variable):
+        return _Program(loss, names or {}, language(lang), "step", order).written()
+    if callable(loss):
+        return _source_of_function(loss, names or {}, lang, order)
+    raise TypeError(f"source: expected a Variable or a function, got {type(loss).__name__}")
+
+
+def _source_of_function(f: Callable[..., Any], names: Mapping[str, Any], lang: str | None, order: int) -> Any:
+    """A function of f's arguments that gives the program of what f returns."""
+
+    def written(*xs: Any) -> Source:
+        parameters = [*inspect.signature(f).parameters][: len(xs)]
+        variables = [x if isinstance(x, Variable) else Variable(x) for x in xs]
+        y = f(*variables)
+        given = {**names, **dict(zip(parameters, variables, strict=False))}
+        return _Program(y, given, language(lang), f.__name__, order).written()
+
+    return written
+
+
+class _Program:
+    """The program of one graph."""
+
+    def __init__(self, y: Variable, names: Mapping[str, Any], lang: str, name: str, order: int) -> None:
+        self.y, self.names, self.lang, self.order = y, names, lang, order
+        self.name = name if name.isidentifier() and not keyword.iskeyword(name) else "step"
+        functions = toposort(y.creator)[::-1] if y.creator is not None else []
+        self.variables = {id(x): name for name, x in names.items() if isinstance(x, Variable)}
+        leaves = {x: None for f in functions for x in f.variables if x.creator is None}
+        given = {name: x for name, x in names.items() if isinstance(x, Variable)}
+        given |= {name: x for x in leaves for name, a in names.items() if a is x._array and name not in given}
+        self.labels = labels(y, functions, given)
+        self.unnamed = 0
+        self.recording = Recording(y, self._label)
+        self.leaves = list(leaves)
+
+    def _label(self, x: Any) -> str:
+        """What to call an argument."""
+        if isinstance(x, Variable):
+            return self.labels[x]
+        known = next((name for name, a in self.names.items() if a is x), None)
+        return known or {"b": "mask", "i": "t", "u": "t"}.get(x.dtype.kind, "a")
+
+    def wanted(self) -> list[Variable]:
+        """The Variables whose gradients are returned."""
+        leaves = [x for x in self.leaves if x._grad is None or x.grad is not None]
+        leaves = [x for x in leaves if x.dtype.kind in "fiu"]
+        own = [x for x in leaves if isinstance(x, Parameter) or x.name or id(x) in self.variables]
+        return own or leaves
+
+    def written(self) -> Source:
+        values = self.recording.values
+        hints = {self._value(f): self.labels[f] for f in values if isinstance(f, Function)}
+        root = self.recording.root
+        outputs, returned = [root], [self.labels[self.y.creator or self.y]]
+        leaves = {values[x]: self.labels[x] for x in self.wanted()}
+        seeds = []
+        total, letter = root, "g"
+        for n in range(self.order):
+            again = n + 1 < self.order
+            with at(BACKWARD, self.y.creator):
+                seed = Value(np.ones_like(total.data, _float(total.dtype)), "", np.ones, (total.shape,))
+            grads = gradients(total, seed, [*leaves], at_length=again)
+            for x, g in grads.items():
+                name = leaves.get(x) or hints.get(x)
+                if name and isinstance(g, Value):
+                    hints.setdefault(g, f"{letter}{name}" if n == 0 else f"{letter}_{name}")
+            found = [(name, grads.get(x, np.zeros_like(x.data))) for x, name in leaves.items()]
+            outputs += [g for _, g in found]
+            returned += [f"{letter}{name}" for name, _ in found]
+            if again:
+                total, vectors = _along(found)
+                seeds += vectors
+                letter = "h"
+        return self._text(hints, outputs, returned, seeds)
+
+    def _value(self, f: Any) -> Any:
+        y = self.recording.values[f]
+        return y if isinstance(y, Value) else y[0].args[0]
+
+    def _text(self, hints: Any, outputs: list[Any], returned: list[str], vectors: list[Value]) -> Source:
+        named = simplified([*hints, *outputs])
+        kept, outputs = named[: len(hints)], named[len(hints) :]
+        labels: dict[Value, str] = {}
+        for new, label in zip(kept, hints.values(), strict=True):
+            if isinstance(new, Value):
+                labels.setdefault(new, label)
+        values = [v for x, v in self.recording.values.items() if isinstance(x, Variable)]
+        arguments = [*(v for _, v in self.recording.inputs.values()), *values, *vectors]
+        used = set(behind(outputs))
+        arguments = [v for v in arguments if v in used]
+        writer = Writer(labels, self._described, self.lang)
+        body = writer.lines(arguments, outputs)
+        results = [writer.write(x)[0] for x in outputs]
+        names = [writer.write(x)[0] for x in arguments]
+        body = [f"    {line}" for line in [*body, f"return {', '.join(results)}"]]
+        lines = [f"def {self.name}({', '.join(names)}):", *body]
+        text = Source(_whole(writer.borrowed, "\n".join(lines)))
+        text.name, text.lang, text.returns = self.name, self.lang, returned
+        text.arguments = {name: v.data for name, v in zip(names, arguments, strict=True)}
+        return text
+
+    def _described(self, node: Any, path: bool = True) -> str:
+        """An operation in a few words: its name, and the path of its layer."""
+        if not isinstance(node, Function) or not path:
+            return str(getattr(getattr(node, "func", None), "__name__", "seed")).strip("_")
+        paths = {self.labels[x].rpartition(".")[0] for x in node.variables if isinstance(x, Parameter)}
+        layer = paths.pop() if len(paths) == 1 else ""
+        return f"{layer}: {node.name}" if layer else node.name
+
+
+def _along(found: list[tuple[str, Any]]) -> tuple[Any, list[Value]]:
+    """Σ v·g over all gradients g, with a vector v for each."""
+    vectors = [Value(np.ones_like(plain(g)), f"v_{name}") for name, g in found]
+    parts = [np.sum(v * g) for v, (_, g) in zip(vectors, found, strict=True)]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total, vectors
+
+
+def _float(dtype: Any) -> Any:
+    return dtype if dtype.kind == "f" else np.dtype(float)
+
+
+def _whole(borrowed: Any, text: str) -> str:
+    """Imports, the functions that are called, and the program."""
+    definitions = list(reversed(borrowed.definitions.values()))
+    future = ["from __future__ import annotations", ""] if any(d.startswith("class ") for d in definitions) else []
+    imports = sorted({"import numpy as np", *borrowed.imports})
+    text = "\n".join([*future, *imports, "", "", *(f"{d}\n\n" for d in definitions), text, ""])
+    return _without_underscores(text, [name for name in borrowed.definitions if name.startswith("_")])
+
+
+def _without_underscores(text: str, names: list[str]) -> str:
+    """`text` with the plain names of functions that have a private one, where those are free."""
+    for name in names:
+        if not re.search(rf"(?<!# )\b{name.strip('_')}\b(?!:)", re.sub(r"(#.*|\"\"\"(.|\n)*?\"\"\")", "", text)):
+            text = re.sub(rf"\b{name}\b", name.strip("_"), text)
+    return text
