@@ -188,13 +188,15 @@ def _centered(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
     return z, first + mean, (z * z).mean(axis=axis, keepdims=True)
 
 
-def _normalized(x: Array, axis: Axis, eps: float, mean: Array, deviation: Array) -> Array:
+def _normalized(x: Array, axis: Axis, eps: float, mean: Array | None = None, deviation: Array | None = None) -> Array:
     z, _, var = _centered(x, axis)
     return z / np.sqrt(var + eps)
 
 
 @pullback(_normalized)
-def d_normalized(gy: Array, y: Array, x: Array, axis: Axis, eps: float, mean: Array, deviation: Array) -> Array:
+def d_normalized(
+    gy: Array, y: Array, x: Array, axis: Axis, eps: float, mean: Array | None = None, deviation: Array | None = None
+) -> Array:
     """What remains of gy without its mean and its part along y, over the deviation √(variance + eps)."""
     n = max(reduced_size(x.shape, axis), 1)
     if not isinstance(x, numpy.ndarray) and x.size:  # It depends on x, which matters for the second derivative.

@@ -5,15 +5,30 @@ call of itself. So what stands in a program has been seen to give what the engin
 """
 
 import copy
+import dis
 import inspect
+import sys
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import PULLBACKS, Array, Function, Outputs, Variable, output, propagate, toposort, using_config
+from tinygrad_jp.core import (
+    PULLBACKS,
+    Array,
+    Function,
+    Observer,
+    Outputs,
+    Variable,
+    output,
+    propagate,
+    toposort,
+    using_config,
+)
 from tinygrad_jp.core.backward import conform
 from tinygrad_jp.core.binding import bind
+from tinygrad_jp.core.settings import OBSERVER
 from tinygrad_jp.core.table import COMPOSITIONS, CUSTOM_RULE, NONDIFFERENTIABLE, Joint, Variadic
 from tinygrad_jp.programs.values import (
     BACKWARD,
@@ -26,6 +41,7 @@ from tinygrad_jp.programs.values import (
     item,
     items_of,
     mapped,
+    next_number,
     outputs_of,
     plain,
     values_in,
@@ -64,8 +80,8 @@ class Recording:
         return self.values[x]
 
     def _input(self, a: Any) -> Any:
-        if not isinstance(a, np.ndarray | np.generic) or (not a.ndim and a.dtype.kind != "f"):
-            return a  # A number of Python's, or one that counts something.
+        if not isinstance(a, np.ndarray | np.generic):
+            return a  # A number of Python's is a constant; one of NumPy's may come from data.
         if id(a) not in self.inputs:
             self.inputs[id(a)] = a, Value(a, self.label(a))  # The array is kept, so that its id stays its own.
         return self.inputs[id(a)][1]
@@ -73,14 +89,15 @@ class Recording:
     def _replayed(self, f: Function) -> Any:
         """What f returns, computed from Values."""
         args = tuple(self._of(x, a) for x, a in zip(f.xs, f.args, strict=True))
-        kwargs = mapped(f.kwargs, self._input)
+        kwargs = mapped(f.kwargs, lambda a: self._input(a) if np.ndim(a) else a)
         if f.func is output:
             return args[0][args[1]]
+        start = next_number()
         with at(FORWARD, f):
             body = f.forward if f.func is type(f) else f.func
             y = _written_out(body, args, kwargs, f.y)
-            if y is None or (not _is_numpy(f.func) and _length(y, args, kwargs) > LONGEST):
-                y = _as_a_call(body, args, kwargs, f)
+            if y is None or (not _is_numpy(f.func) and _length(y, start) > LONGEST):
+                y = _as_a_call(body, args, _read_by(body, kwargs), f)
         whole = np.positive(y) if any(y is x for x in values_in(args)) else outputs_of(y)
         whole.application = Application(f.func, args, kwargs, f)
         return items_of(whole) if isinstance(y, Outputs) else whole
@@ -169,11 +186,12 @@ def _result(y: Value) -> Any:
 
 
 def _from_rule(rule: Any, args: tuple[Any, ...], kwargs: Any, at_length: bool) -> Any:
-    expected = rule(*plain(args), **plain(kwargs))
+    expected, start = rule(*plain(args), **plain(kwargs)), next_number()
     share = _written_out(_on_variables(rule), args, kwargs, expected) if at_length else None
     if share is None:
         share = _written_out(rule, args, kwargs, expected)
-    if share is None or (not at_length and not _is_lambda(rule) and _length(share, args, kwargs) > LONGEST):
+    known = at_length or _is_lambda(rule) or next(values_in(kwargs), None) is not None
+    if share is None or (not known and _length(share, start) > LONGEST):
         return Value.call(rule, *args, **kwargs)
     return share
 
@@ -187,6 +205,40 @@ def _on_variables(rule: Any) -> Any:
         return mapped(ys, lambda y: _with_applications(y) if isinstance(y, Variable) else y)
 
     return run
+
+
+class _Places(Observer):
+    """Marks the Values that a computation on Variables makes with the operations that they belong to."""
+
+    def recorded(self, f: Any) -> None:
+        place = _place_of(f)
+        for x in behind(f.y, through=lambda x: None if x.place.node else (x.args, x.kwargs)):
+            x.place = x.place if x.place.node else place
+
+
+def _place_of(f: Function) -> Place:
+    """The pass that f belongs to: if the engine is walking back, the operation that it is walking through."""
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_code is propagate.__code__:
+            return Place(BACKWARD, frame.f_locals["f"])
+    return Place(FORWARD, f)
+
+
+def on_values(f: Callable[..., Any], arguments: list[Value]) -> Value:
+    """What f returns for Variables that hold Values. Raises NotWritten where it needs more than Values can give."""
+    before = OBSERVER.set(_Places())
+    try:
+        y = f(*map(_holding, arguments))
+    except TypeError as error:
+        raise NotWritten(f"source: {f.__name__} uses more than NumPy's functions of its arguments: {error}") from None
+    finally:
+        OBSERVER.reset(before)
+    result = y._array if isinstance(y, Variable) else y
+    if not isinstance(result, Value) or not _alike(plain(result), f(*(x.data for x in arguments))):
+        raise NotWritten(f"source: {f.__name__} computes something else on Values, as where it writes into an array")
+    return result
 
 
 def _holding(x: Value) -> Variable:
@@ -267,10 +319,18 @@ def _alike(a: Any, b: Any) -> bool:
     return bool(np.allclose(a, b, rtol, rtol, equal_nan=True))
 
 
-def _length(y: Any, args: Any, kwargs: Any) -> int:
-    """How many operations lead from the arguments to y."""
-    before = set(behind(args, kwargs))
-    return sum(x not in before for x in behind(y, through=lambda x: None if x in before else (x.args, x.kwargs)))
+def _length(y: Any, start: int) -> int:
+    """How many operations since the number `start` lead to y."""
+    return sum(x.number > start for x in behind(y, through=lambda x: (x.args, x.kwargs) if x.number > start else None))
+
+
+def _read_by(func: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The settings that func reads; others tell its rule what has been computed already."""
+    if not isinstance(func, types.FunctionType):
+        return kwargs
+    read = {i.argval for i in dis.get_instructions(func) if i.opname.startswith("LOAD_")}
+    defaults = func.__kwdefaults__ or func.__defaults__
+    return {name: x for name, x in kwargs.items() if name in read or not defaults}
 
 
 class at:

@@ -77,9 +77,9 @@ def _to_the_power(x: Value, a: Any, b: Any) -> Any:
     return np.ones_like(x.data) if np.all(b == 0) else _unless_changed(x, a) if np.all(b == 1) else None
 
 
-def _undone(x: Value, a: Any, *axes: Any) -> Any:
+def _undone(x: Value, a: Any, *_: Any) -> Any:
     """What is turned twice."""
-    twice = isinstance(a, Value) and a.func is x.func and a.args[1:] == axes and not a.kwargs and a.ndim == 2
+    twice = isinstance(a, Value) and ((is_view(x) and is_view(a)) or x.func is a.func is np.negative)
     return a.args[0] if twice else None
 
 
@@ -93,14 +93,24 @@ _IDENTITIES: dict[Any, Callable[..., Any]] = {
 
 
 def _plainer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A product with ones, which is faster than NumPy's sum on small arrays, as the sum that it is."""
-    if func is np.dot and isinstance(args[1], np.ndarray) and args[1].ndim == 1 and (args[1] == 1).all():
-        a = args[0]
+    """The same in fewer words: a sum in the place of a product with ones, one new shape in that of two, a − b."""
+    a = args[0]
+    if func is np.reshape and len(args) + len(kwargs) == 2 and "order" not in kwargs:
+        while isinstance(a, Value) and a.func is np.reshape and "order" not in a.kwargs and len(a.args) < 3:
+            a = a.args[0]
+        return func, (a, *args[1:], *kwargs.values()), {}
+    if func is np.add and isinstance(args[1], Value) and args[1].func is np.negative:
+        return np.subtract, (a, args[1].args[0]), {}
+    if func is np.dot and isinstance(args[1], np.ndarray) and args[1].ndim == 1 and _are_ones(args[1], a):
         if is_view(a) and isinstance(a.args[0], Value):
             return np.sum, (a.args[0],), {"axis": 0}
         if isinstance(a, Value):
             return np.sum, (a,), {"axis": -1}
     return func, args, kwargs
+
+
+def _are_ones(b: Any, a: Any) -> bool:
+    return bool(b.dtype == a.dtype and (b == 1).all())
 
 
 def _key(tree: Any) -> Any:
@@ -120,7 +130,10 @@ def _key(tree: Any) -> Any:
 
 def is_view(x: Any) -> bool:
     """Whether x is a transposed array, which a person writes again rather than give it a name."""
-    return isinstance(x, Symbol) and x.func in (np.transpose, np.swapaxes) and x.ndim == 2
+    if not isinstance(x, Symbol) or x.func not in (np.transpose, np.swapaxes) or x.ndim != 2:
+        return False
+    axes = [*x.args[1:], *x.kwargs.values()]
+    return (sum(axes) % 2 == 1) if x.func is np.swapaxes else not any(axes)
 
 
 def is_item(x: Any) -> bool:

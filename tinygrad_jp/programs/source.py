@@ -3,20 +3,22 @@
 import inspect
 import keyword
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.core import Function, Parameter, Variable, toposort
+from tinygrad_jp.core import Function, Parameter, Variable, as_variable, toposort
+from tinygrad_jp.derivatives import grad
 from tinygrad_jp.files import write_whole
 from tinygrad_jp.formatting import Phrases, language, phrase
 from tinygrad_jp.programs.colours import coloured
-from tinygrad_jp.programs.recording import Recording, at, gradients
+from tinygrad_jp.programs.recording import Recording, at, gradients, on_values
 from tinygrad_jp.programs.simplifying import simplified
 from tinygrad_jp.programs.values import BACKWARD, Value, behind, plain
-from tinygrad_jp.programs.writing import Writer
+from tinygrad_jp.programs.writing import WIDTH, Writer
 from tinygrad_jp.tracing.recording import labels
 
 PHRASES: Phrases = {
@@ -100,8 +102,8 @@ def source(
         v2 = np.tanh(x @ W)
         # power, sum
         y = np.sum(v2 ** 2)
-        # back through sum, power, tanh
-        gv1 = 2 * v2 * (1 - v2 * v2)
+        # back through power, tanh
+        gv1 = 2.0 * v2 * (1 - v2 * v2)
         # back through matmul
         gx = gv1 @ W.T
         gW = x.T @ gv1
@@ -120,12 +122,25 @@ def _source_of_function(f: Callable[..., Any], names: Mapping[str, Any], lang: s
 
     def written(*xs: Any) -> Source:
         parameters = [*inspect.signature(f).parameters][: len(xs)]
+        if getattr(f, "__globals__", None) is grad.__globals__:  # A derivative that the engine computes.
+            return _source_of_derivative(f, dict(zip(parameters, xs, strict=False)), language(lang))
         variables = [x if isinstance(x, Variable) else Variable(x) for x in xs]
         y = f(*variables)
         given = {**names, **dict(zip(parameters, variables, strict=False))}
+        if "y" in given and given["y"] is not y:
+            given["result"] = y
         return _Program(y, given, language(lang), f.__name__, order).written()
 
     return written
+
+
+def _source_of_derivative(f: Callable[..., Any], xs: dict[str, Any], lang: str) -> Source:
+    """The program of f's value, a derivative. It is computed on Values, with all its passes there and back."""
+    arguments = [Value(as_variable(x).data, name) for name, x in xs.items()]
+    y = on_values(f, arguments)
+    outputs = simplified([y])
+    labels = {x: "result" for x in outputs if isinstance(x, Value)}
+    return _text(f.__name__, lang, arguments, outputs, labels, ["result"], described)
 
 
 class _Program:
@@ -133,7 +148,7 @@ class _Program:
 
     def __init__(self, y: Variable, names: Mapping[str, Any], lang: str, name: str, order: int) -> None:
         self.y, self.names, self.lang, self.order = y, names, lang, order
-        self.name = name if name.isidentifier() and not keyword.iskeyword(name) else "step"
+        self.name = name
         functions = toposort(y.creator)[::-1] if y.creator is not None else []
         self.variables = {id(x): name for name, x in names.items() if isinstance(x, Variable)}
         leaves = {x: None for f in functions for x in f.variables if x.creator is None}
@@ -197,26 +212,52 @@ class _Program:
                 labels.setdefault(new, label)
         values = [v for x, v in self.recording.values.items() if isinstance(x, Variable)]
         arguments = [*(v for _, v in self.recording.inputs.values()), *values, *vectors]
-        used = set(behind(outputs))
-        arguments = [v for v in arguments if v in used]
-        writer = Writer(labels, self._described, self.lang)
-        body = writer.lines(arguments, outputs)
-        results = [writer.write(x)[0] for x in outputs]
-        names = [writer.write(x)[0] for x in arguments]
-        body = [f"    {line}" for line in [*body, f"return {', '.join(results)}"]]
-        lines = [f"def {self.name}({', '.join(names)}):", *body]
-        text = Source(_whole(writer.borrowed, "\n".join(lines)))
-        text.name, text.lang, text.returns = self.name, self.lang, returned
-        text.arguments = {name: v.data for name, v in zip(names, arguments, strict=True)}
-        return text
+        return _text(self.name, self.lang, arguments, outputs, labels, returned, self._described)
 
-    def _described(self, node: Any, path: bool = True) -> str:
+    def _described(self, node: Any) -> str:
         """An operation in a few words: its name, and the path of its layer."""
-        if not isinstance(node, Function) or not path:
-            return str(getattr(getattr(node, "func", None), "__name__", "seed")).strip("_")
-        paths = {self.labels[x].rpartition(".")[0] for x in node.variables if isinstance(x, Parameter)}
+        paths = {self.labels[x].rpartition(".")[0] for x in _parameters(node)}
         layer = paths.pop() if len(paths) == 1 else ""
-        return f"{layer}: {node.name}" if layer else node.name
+        return f"{layer}: {described(node)}" if layer else described(node)
+
+
+def _parameters(node: Any) -> list[Parameter]:
+    return [x for x in node.variables if isinstance(x, Parameter)] if isinstance(node, Function) else []
+
+
+def described(node: Any) -> str:
+    """The name of what is applied at a node: a Function, or a Value of an earlier pass."""
+    return str(getattr(getattr(node, "func", None), "__name__", "seed")).strip("_")
+
+
+def _text(
+    name: str, lang: str, arguments: list[Value], outputs: list[Any], labels: Any, returned: list[str], words: Any
+) -> Source:
+    """The whole text: imports, the functions that are called, and the program."""
+    used = set(behind(outputs))
+    arguments = [v for v in arguments if v in used]
+    name = name if name.isidentifier() and not keyword.iskeyword(name) else "step"
+    writer = Writer(labels, words, lang)
+    body = writer.lines(arguments, outputs)
+    names = [writer.write(x)[0] for x in arguments]
+    body = [f"    {line}" for line in [*body, *_wrapped("return ", [writer.result(x) for x in outputs], "")]]
+    lines = [*_wrapped(f"def {name}", names, ":", always=True), *body]
+    text = Source(_whole(writer.borrowed, "\n".join(lines)))
+    text.name, text.lang, text.returns = name, lang, returned
+    text.arguments = {name: v.data for name, v in zip(names, arguments, strict=True)}
+    return text
+
+
+def _wrapped(before: str, items: list[str], after: str, always: bool = False) -> list[str]:
+    """`before`, the items with commas between them, and `after`; in brackets if they fill more than a line."""
+    joined = ", ".join(items)
+    if len(joined) <= WIDTH:
+        return [f"{before}({joined}){after}" if always else f"{before}{joined}{after}"]
+    return [
+        f"{before}(",
+        *textwrap.wrap(f"{joined},", WIDTH, initial_indent="    ", subsequent_indent="    "),
+        f"){after}",
+    ]
 
 
 def _along(found: list[tuple[str, Any]]) -> tuple[Any, list[Value]]:

@@ -33,7 +33,7 @@ _NOWHERE = Place(FORWARD, None)
 PLACE: ContextVar[Place] = ContextVar("place", default=_NOWHERE)
 # What depends on shapes and dtypes alone is the same for all data: it stays an array.
 _BY_SHAPE = {np.zeros_like, np.ones_like, np.empty_like, np.shape, np.ndim, np.size, np.result_type}
-_next_number = itertools.count().__next__
+next_number = itertools.count().__next__
 
 
 class Value(Symbol):
@@ -48,7 +48,7 @@ class Value(Symbol):
         super().__init__(0 if isinstance(data, tuple) else data, name, func, args, kwargs)
         if isinstance(data, tuple):
             self._array = data
-        self.number, self.place = _next_number(), PLACE.get()
+        self.number, self.place = next_number(), PLACE.get()
         self.application = None if func is None else Application(func, tuple(args), self.kwargs)
 
     @staticmethod

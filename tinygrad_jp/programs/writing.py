@@ -105,6 +105,11 @@ class Writer(Text):
             return f"{self.write(x.args[0])[0]}[{x.args[1]}]", _ATOM
         return self.known[x] if isinstance(x, Value) else self.constant(x)
 
+    def result(self, x: Any) -> str:
+        """What is returned: a constant may be a number of Python's."""
+        weak = isinstance(x, np.float64)
+        return self.write(float(x) if weak else x)[0]
+
     def expression(self, x: Value) -> tuple[str, int]:
         """One call, on names and nested expressions."""
         if x.func is together:
@@ -163,10 +168,11 @@ class Writer(Text):
             return f"{self.within(first, _ATOM)}.astype({self.constant(dtype)[0]})"
         if x.func is item:
             return f"{self.within(first, _ATOM)}[{rest[0]}]"
-        if is_view(x) and (x.func is not np.transpose or not any((*rest, *x.kwargs.values()))):
+        if is_view(x):
             return f"{self.within(first, _ATOM)}.T"
-        defaults = _defaults(x.func)
-        settings = [f"{k}={self.write(v)[0]}" for k, v in x.kwargs.items() if not _is(v, defaults.get(k, ...))]
+        defaults = _defaults(x.func) | ({"keepdims": False} if x.func is np.sum else {})
+        given = {name: v for name, v in x.kwargs.items() if not _is(v, defaults.get(name, ...))}
+        settings = [f"{name}={self.write(v)[0]}" for name, v in given.items()]
         return f"{self.function(x.func)}({', '.join([*(self.write(a)[0] for a in x.args), *settings])})"
 
     def index(self, index: Any) -> str:
@@ -186,11 +192,15 @@ class Writer(Text):
         if isinstance(func, np.ufunc):
             self.borrowed.imports[f"from scipy.special import {func.__name__}"] = None
             return str(func.__name__)
-        return self.borrowed.name(func, f"d_{self.described(self.here.node, path=False)}")
+        return self.borrowed.name(func, f"d_{_name(self.here.node)}")
+
+
+def _name(node: Any) -> str:
+    return str(getattr(getattr(node, "func", None), "__name__", "rule")).strip("_")
 
 
 def _is(value: Any, default: Any) -> bool:
-    simple = isinstance(value, str | int | tuple) and type(value) is type(default)
+    simple = isinstance(value, bool | str | int | tuple) and type(value) is type(default)
     return value is default or (simple and bool(value == default))
 
 
