@@ -152,6 +152,18 @@ def test_see_it(run):
         assert '<html lang="ja"' in (out / name).read_text(encoding="utf-8")
 
 
+def test_by_hand(run):
+    found, lines, out = run("by_hand.py", "--steps", 200)
+    assert {path.name for path in out.iterdir()} == {"by_hand.png", "by_hand_step.py"}
+    text = (out / "by_hand_step.py").read_text(encoding="utf-8")
+    assert text.startswith(found["program"]) and "tinygrad" not in text
+    assert "    # l1: linear の逆伝播" in found["program"].splitlines()
+    np.testing.assert_allclose(found["file"], found["engine"], rtol=1e-9)
+    assert found["file"][-1] < 0.2 < 1 < found["file"][0] and found["apart"] < 1e-12
+    for lang in LANGUAGES:
+        assert sum(line == f"   0   {found['file'][0]:.15f}   {found['engine'][0]:.15f}" for line in lines[lang]) == 1
+
+
 def test_sgd_vs_minibatch(run):
     found, lines, out = run("sgd_vs_minibatch.py")
     assert [path.name for path in out.iterdir()] == ["sgd_vs_minibatch.png"]

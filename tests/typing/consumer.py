@@ -37,6 +37,14 @@ def see_it():
     print(steps.check(a=3.0))
 
 
+def take_it_with_you():
+    from tinygrad_jp import source
+
+    x, W = Variable([[1.0, 2.0]], name="x"), Variable([[0.5], [0.1]], name="W")
+    y = np.sum(np.tanh(x @ W) ** 2)
+    print(source(y, lang="en"))
+
+
 def how_it_works():
     from tinygrad_jp import PULLBACKS
 

@@ -41,7 +41,7 @@ def _step(x: Value, args: tuple[Any, ...], kwargs: dict[str, Any], known: dict[A
 
 def _without_broadcasting(x: Value, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments of a ufunc, which broadcasts by itself, where another argument has the shape of the result."""
-    if not isinstance(x.func, np.ufunc) or len(args) != 2:
+    if not isinstance(x.func, np.ufunc) or x.func.signature or len(args) != 2:
         return args
     a, b = args
     if np.shape(b) == x.shape:

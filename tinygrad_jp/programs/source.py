@@ -2,11 +2,12 @@
 
 import inspect
 import keyword
+import os
 import re
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Source(str):
     returns: list[str]
     lang: str
 
-    def save(self, path: Any) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a file that runs, as a whole or not at all, and return its path: it prints the result of example data.
 
         Raises ValueError for a suffix other than .py, OSError if the file cannot be written.
@@ -46,7 +47,7 @@ class Source(str):
         path = Path(path)
         if path.suffix != ".py":
             raise ValueError(f"save: expected a path that ends in .py, got {str(path)!r}")
-        write_whole(path, f"{self}\n\n{self._example()}".encode())
+        write_whole(path, f"{self}\n\n\n{self._example()}".encode())
         return path
 
     def _example(self) -> str:
@@ -74,6 +75,14 @@ def _example_data(x: Any) -> str:
     return f"rng.uniform({low:.4g}, {high:.4g}, {x.shape}).astype(np.{x.dtype.name})"
 
 
+@overload
+def source(
+    loss: Variable, *, names: Mapping[str, Any] | None = None, lang: str | None = None, order: int = 1
+) -> Source: ...
+@overload
+def source(
+    loss: Callable[..., Any], *, names: Mapping[str, Any] | None = None, lang: str | None = None, order: int = 1
+) -> Callable[..., Source]: ...
 def source(
     loss: Variable | Callable[..., Any],
     *,
@@ -108,7 +117,6 @@ def source(
         gx = gv1 @ W.T
         gW = x.T @ gv1
         return y, gx, gW
-    <BLANKLINE>
     """
     if isinstance(loss, Variable):
         return _Program(loss, names or {}, language(lang), "step", order).written()
@@ -117,7 +125,9 @@ def source(
     raise TypeError(f"source: expected a Variable or a function, got {type(loss).__name__}")
 
 
-def _source_of_function(f: Callable[..., Any], names: Mapping[str, Any], lang: str | None, order: int) -> Any:
+def _source_of_function(
+    f: Callable[..., Any], names: Mapping[str, Any], lang: str | None, order: int
+) -> Callable[..., Source]:
     """A function of f's arguments that gives the program of what f returns."""
 
     def written(*xs: Any) -> Source:
@@ -279,7 +289,7 @@ def _whole(borrowed: Any, text: str) -> str:
     definitions = list(reversed(borrowed.definitions.values()))
     future = ["from __future__ import annotations", ""] if any(d.startswith("class ") for d in definitions) else []
     imports = sorted({"import numpy as np", *borrowed.imports})
-    text = "\n".join([*future, *imports, "", "", *(f"{d}\n\n" for d in definitions), text, ""])
+    text = "\n".join([*future, *imports, "", "", *(f"{d}\n\n" for d in definitions), text])
     return _without_underscores(text, [name for name in borrowed.definitions if name.startswith("_")])
 
 
