@@ -31,7 +31,7 @@ EXPRESSIONS = [
     lambda x: x - (1 - x),
     lambda x: (x > 1) * x + (x == 2.0) * x,
     lambda x: x**2 * np.sum(x) + np.cumsum(x) * np.exp(x),
-    lambda x: np.sum(np.outer(x, x + 1), axis=0) - 2 * np.sum(np.outer(x, x + 1), axis=1),
+    lambda x: x * np.sum(np.outer(x, x + 1), axis=0) - x**2 * np.sum(np.outer(x, x + 1), axis=1),
     lambda x: np.sum(x * x) / 7,
     squared,
 ]

@@ -11,7 +11,7 @@ import pytest
 import tinygrad_jp.functions as F
 from tests.cases import CASES
 from tests.programs.test_source import assert_same, run, weighted
-from tinygrad_jp import Function, Variable, grad, hessian, models, primitive, pullback, source
+from tinygrad_jp import Function, Variable, grad, hessian, models, optimizers, primitive, pullback, source
 from tinygrad_jp.programs.recording import NotWritten
 
 
@@ -232,3 +232,23 @@ def test_refusals_say_what_and_where():
 
     with pytest.raises(NotWritten, match=r"source: Counting.forward uses more than NumPy's functions"):
         source(Counting()(Variable(1.0)))
+
+
+def test_after_an_update_the_text_is_the_same():
+    rng = np.random.default_rng(0)
+    x, t = rng.random((10, 2), np.float32), rng.random((10, 1), np.float32)
+    model = models.MLP((10, 1), activation=F.relu, rng=0)
+    loss = F.mean_squared_error(model(x), t)
+    loss.backward()
+    optimizers.SGD(0.1).setup(model).update()
+    assert source(loss, names={"x": x, "t": t}, lang="en") == network()
+
+
+def test_arrays_whose_memory_was_used_again():
+    rng = np.random.default_rng(0)
+    x = Variable(rng.normal(size=(600, 300)), "x")
+    y = np.sum(F.relu(F.linear(x, np.eye(300)), inplace=True))
+    program = source(y, lang="en")
+    assert "v2 = np.maximum(x @ a, 0)" in body(program)
+    y.backward()
+    assert_same(run(program, program.arguments), {"loss": y.data, "gx": x.grad.data}, 1e-12)

@@ -95,7 +95,8 @@ class Recording:
         start = next_number()
         with at(FORWARD, f):
             body = f.forward if f.func is type(f) else f.func
-            y = _written_out(body, args, kwargs, f.y)
+            # What f returned may be gone, or of Parameters that have changed since.
+            y = _written_out(body, args, kwargs, body(*plain(args), **plain(kwargs)))
             if y is None or (not _is_numpy(f.func) and _length(y, start) > LONGEST):
                 y = _as_a_call(body, args, _read_by(body, kwargs), f)
         whole = np.positive(y) if any(y is x for x in values_in(args)) else outputs_of(y)
