@@ -12,7 +12,7 @@ import tinygrad_jp.functions as F
 from tests.cases import CASES
 from tests.programs.test_source import assert_same, run, weighted
 from tinygrad_jp import Function, Variable, grad, hessian, models, optimizers, primitive, pullback, source
-from tinygrad_jp.programs.recording import NotWritten
+from tinygrad_jp.programs.borrowing import NotWritten
 
 
 def body(program):
@@ -189,6 +189,61 @@ def test_own_functions(f, order):
     assert_same(computed, expected, 1e-12)
 
 
+SCALE, TABLE = 3.0, np.arange(3.0)
+
+
+@primitive
+def softmax(x):
+    """It has the name of another function, and those of its own module."""
+    y = np.zeros_like(x)
+    y[...] = x * SCALE
+    return y
+
+
+@pullback(softmax)
+def d_softmax(gy, y, x):
+    return gy * SCALE
+
+
+def test_names_that_stand_for_several_things():
+    """Two functions of one name, and Variables called as functions are."""
+    x = Variable([[1.0, 2.0]], "softmax")
+    y = np.sum(softmax(x) * F.softmax_cross_entropy(x * 2, [1]) * Variable(1.0, "one_hot_rows"))
+    program = source(y, lang="en")
+    y.backward()
+    computed = run(program, program.arguments)
+    assert_same(computed, {"loss": y.data, "gsoftmax": x.grad.data, "gone_hot_rows": computed["gone_hot_rows"]}, 1e-12)
+
+
+@primitive
+def by_table(x):
+    y = np.zeros_like(x)
+    y[...] = x * TABLE
+    return y
+
+
+@pullback(by_table)
+def d_by_table(gy, y, x):
+    return gy * TABLE
+
+
+def test_what_no_text_stands_for_is_refused():
+    x = Variable([1.0, 2.0, 3.0])
+    with pytest.raises(NotWritten, match="source: a function uses TABLE, a ndarray that no text stands for"):
+        source(np.sum(by_table(x)))
+    factor = np.full(3, 2.0)
+
+    @primitive
+    def closed(x):
+        y = np.zeros_like(x)
+        y[...] = x * factor
+        return y
+
+    pullback(closed)(lambda gy, y, x: gy * factor)
+    with pytest.raises(NotWritten, match="source: closed is made inside another function, whose variables it uses"):
+        source(np.sum(closed(x)))
+
+
 # Derivatives of functions
 
 
@@ -211,6 +266,24 @@ def test_derivatives_on_other_data(f, derivative):
 
 
 # What cannot be written
+
+
+def test_without_a_graph():
+    with pytest.raises(ValueError, match="source: no graph leads to this Variable"):
+        source(Variable(1.0))
+
+
+def test_arrays_of_nothing():
+    x = Variable(np.zeros((0, 3), np.float32), "x")
+    program = source(np.sum(x * 2), lang="en")
+    assert_same(run(program, {"x": x.data}), {"loss": np.float32(0), "gx": x.data}, 0)
+
+
+def test_no_table_of_numbers_where_a_call_will_do():
+    """The rule of np.repeat knows where each of 300 elements came from."""
+    x = Variable(np.arange(300.0), "x")
+    program = source(np.sum(np.repeat(x, 2) * np.arange(600.0)), lang="en")
+    assert "gx = d_repeat(a, v1, x, repeats=2)" in body(program) and len(program) < 3000
 
 
 def test_refusals_say_what_and_where():

@@ -14,13 +14,22 @@ import numpy as np
 from tinygrad_jp.kinds import ArrayMethods
 
 
-class Borrowed:
-    """Definitions of functions, by the names that a program calls them by, and the imports that they need."""
+class NotWritten(TypeError):
+    """A part of a computation that no program can be written for."""
 
-    def __init__(self) -> None:
+
+class Borrowed:
+    """Definitions of functions, by the names that a program calls them by, and the imports that they need.
+
+    taken: names that the program uses for other things.
+    """
+
+    def __init__(self, taken: set[str]) -> None:
+        self.taken = taken
         self.imports: dict[str, None] = {}
         self.definitions: dict[str, str] = {}
         self._names: dict[int, str] = {}
+        self._constants: dict[tuple[str, str], str] = {}
         self._kept: list[Any] = []  # An id is an object's own only as long as that lives.
 
     def name(self, func: Any, wanted: str | None = None) -> str:
@@ -29,9 +38,7 @@ class Borrowed:
         if id(func) not in self._names:
             own = wanted if wanted and func.__name__ == "<lambda>" else func.__name__
             name = own
-            while name in self._names.values():
-                name += "_"
-            self._names[id(func)] = name
+            self._names[id(func)] = name = self._free(name)
             self._kept.append(func)
             self._define(func, name)
         return self._names[id(func)]
@@ -65,9 +72,26 @@ class Borrowed:
             return used
         if callable(value) and not isinstance(value, type(Any)):
             return self.name(value)
-        text = repr(value)
-        self.definitions.setdefault(used, f"{used} = {'np.' + text if text.startswith('dtype') else text}")
-        return used
+        text = f"np.{value!r}" if isinstance(value, np.dtype) else repr(value)
+        if not isinstance(value, np.dtype) and not _is_literal(value):
+            raise NotWritten(f"source: a function uses {used}, a {type(value).__name__} that no text stands for")
+        if (used, text) not in self._constants:
+            self._constants[used, text] = name = self._free(used)
+            self.definitions[name] = f"{name} = {text}"
+        return self._constants[used, text]
+
+    def _free(self, name: str) -> str:
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+
+def _is_literal(value: Any) -> bool:
+    try:
+        return bool(ast.literal_eval(repr(value)) == value)
+    except (ValueError, SyntaxError):
+        return False
 
 
 def _import(module: str, name: str) -> str:
@@ -103,13 +127,14 @@ def _globals(func: Any) -> list[tuple[str, Any]]:
 def _source(func: Any, name: str) -> str:
     """The definition of a function or class, without decorators and annotations, and with a short docstring."""
     if getattr(func, "__code__", None) is not None and func.__code__.co_freevars:
-        raise TypeError(f"source: {func.__name__} is made inside another function, whose variables it uses")
+        raise NotWritten(f"source: {func.__name__} is made inside another function, whose variables it uses")
     if func.__name__ == "<lambda>":
-        return f"{name} = {_lambda(func)}"
+        node = _lambda(func)
+        return f"def {name}({ast.unparse(node.args)}):\n    return {ast.unparse(node.body)}"
     try:
         text = textwrap.dedent(inspect.getsource(func))
     except (OSError, TypeError):
-        raise TypeError(f"source: {func.__name__} has no source in Python that could be written down") from None
+        raise NotWritten(f"source: {func.__name__} has no source in Python that could be written down") from None
     (node,) = ast.parse(text).body
     assert isinstance(node, ast.FunctionDef | ast.ClassDef)
     lines = text.splitlines()
@@ -117,7 +142,8 @@ def _source(func: Any, name: str) -> str:
     return "\n".join([_header(node, name), *body]).rstrip()
 
 
-def _lambda(func: Any) -> str:
+def _lambda(func: Any) -> ast.Lambda:
+    """A lambda in the text of its module."""
     lines, _ = inspect.findsource(func)
     text = "".join(lines)
     at = min(p for p in func.__code__.co_positions() if p[0] == p[1] and p[2] is not None)
@@ -126,7 +152,7 @@ def _lambda(func: Any) -> str:
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Lambda) and node.lineno == func.__code__.co_firstlineno
     ]
-    return ast.unparse(next((node for node in found if _spans(node, at[0], at[2])), found[0]))
+    return next((node for node in found if _spans(node, at[0], at[2])), found[0])
 
 
 def _spans(node: ast.Lambda, line: int | None, column: int | None) -> bool:

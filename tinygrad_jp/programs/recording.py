@@ -30,6 +30,7 @@ from tinygrad_jp.core.backward import conform
 from tinygrad_jp.core.binding import bind
 from tinygrad_jp.core.settings import OBSERVER
 from tinygrad_jp.core.table import COMPOSITIONS, CUSTOM_RULE, NONDIFFERENTIABLE, Joint, Variadic
+from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.values import (
     BACKWARD,
     FORWARD,
@@ -40,6 +41,7 @@ from tinygrad_jp.programs.values import (
     behind,
     item,
     items_of,
+    leaves_in,
     mapped,
     next_number,
     outputs_of,
@@ -47,12 +49,11 @@ from tinygrad_jp.programs.values import (
     values_in,
 )
 
-LONGEST = 8
-"""The most operations of a function of the library that is written out: a longer one stays one call of itself."""
+LONGEST, MOST_NUMBERS = 8, 16
+"""The most operations of a function or rule that is written out, and the most numbers of an array in it.
 
-
-class NotWritten(TypeError):
-    """A part of a computation that no program can be written for."""
+What is longer stays one call of itself.
+"""
 
 
 class Recording:
@@ -97,7 +98,7 @@ class Recording:
             body = f.forward if f.func is type(f) else f.func
             # What f returned may be gone, or of Parameters that have changed since.
             y = _written_out(body, args, kwargs, body(*plain(args), **plain(kwargs)))
-            if y is None or (not _is_numpy(f.func) and _length(y, start) > LONGEST):
+            if y is None or (not _is_numpy(f.func) and _is_long(y, start)):
                 y = _as_a_call(body, args, _read_by(body, kwargs), f)
         whole = np.positive(y) if any(y is x for x in values_in(args)) else outputs_of(y)
         whole.application = Application(f.func, args, kwargs, f)
@@ -191,8 +192,8 @@ def _from_rule(rule: Any, args: tuple[Any, ...], kwargs: Any, at_length: bool) -
     share = _written_out(_on_variables(rule), args, kwargs, expected) if at_length else None
     if share is None:
         share = _written_out(rule, args, kwargs, expected)
-    known = at_length or _is_lambda(rule) or next(values_in(kwargs), None) is not None
-    if share is None or (not known and _length(share, start) > LONGEST):
+    known = at_length or next(values_in(kwargs), None) is not None
+    if share is None or (not known and _is_long(share, start)):
         return Value.call(rule, *args, **kwargs)
     return share
 
@@ -260,11 +261,6 @@ def _with_applications(y: Variable) -> Value:
     return y._array
 
 
-def _is_lambda(rule: Any) -> bool:
-    """Whether a rule stands on one line of the table: such a rule is short."""
-    return bool(rule.__name__ == "<lambda>")
-
-
 def _from_own_backward(node: Function, whole: Any, gy: Array, args: tuple[Any, ...]) -> Any:
     """The gradients that the `backward` of a user's own Function returns."""
     node.xs = tuple(None if x is None else node.constant(a) for x, a in zip(node.xs, args, strict=True))
@@ -320,9 +316,19 @@ def _alike(a: Any, b: Any) -> bool:
     return bool(np.allclose(a, b, rtol, rtol, equal_nan=True))
 
 
-def _length(y: Any, start: int) -> int:
-    """How many operations since the number `start` lead to y."""
-    return sum(x.number > start for x in behind(y, through=lambda x: (x.args, x.kwargs) if x.number > start else None))
+def _is_long(y: Any, start: int) -> bool:
+    """Whether many operations since the number `start` lead to y, or a table of numbers is needed."""
+    steps = behind(y, through=lambda x: (x.args, x.kwargs) if x.number > start else None)
+    new = [x for x in steps if x.number > start]
+    return len(new) > LONGEST or any(map(_is_table, leaves_in([(x.args, x.kwargs) for x in new])))
+
+
+def _is_table(x: Any) -> bool:
+    """Whether x is an array of many numbers that follow no simple pattern."""
+    if not isinstance(x, np.ndarray) or x.size <= MOST_NUMBERS:
+        return False
+    flat = x.ravel()
+    return bool((flat != flat[0]).any() and (flat != np.arange(x.size)).any())
 
 
 def _read_by(func: Any, kwargs: dict[str, Any]) -> dict[str, Any]:

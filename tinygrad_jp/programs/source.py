@@ -118,6 +118,11 @@ def source(
         gW = x.T @ gv1
         return y, gx, gW
     """
+    if isinstance(loss, Variable) and loss.creator is None:
+        raise ValueError(
+            "source: no graph leads to this Variable, so there is nothing to write: it was made from data, or computed "
+            "under no_grad(), or as a gradient without backward(create_graph=True)"
+        )
     if isinstance(loss, Variable):
         return _Program(loss, names or {}, language(lang), "step", order).written()
     if callable(loss):

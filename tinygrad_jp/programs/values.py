@@ -118,11 +118,16 @@ def mapped(tree: Any, change: Any) -> Any:
     return change(tree)
 
 
+def leaves_in(tree: Any) -> list[Any]:
+    """What stands in the arguments of a call: Values, arrays, numbers, None."""
+    found: list[Any] = []
+    mapped(tree, found.append)
+    return found
+
+
 def values_in(*trees: Any) -> Iterator[Value]:
-    """The Values in the arguments of a call."""
-    found: list[Value] = []
-    mapped(trees, lambda x: found.append(x) if isinstance(x, Value) else None)
-    return iter(found)
+    """The Values among these."""
+    return (x for x in leaves_in(trees) if isinstance(x, Value))
 
 
 def behind(*roots: Any, through: Any = lambda x: (x.args, x.kwargs)) -> list[Value]:

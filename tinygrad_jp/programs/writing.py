@@ -32,8 +32,8 @@ class Writer(Text):
     def __init__(self, labels: Mapping[Value, str], described: Any, lang: str) -> None:
         super().__init__(numbers=False)
         self.labels, self.described, self.lang = labels, described, lang
-        self.borrowed = Borrowed()
         self.taken: set[str] = {"np", *keyword.kwlist, *dir(builtins)}
+        self.borrowed = Borrowed(self.taken)
         self.known: dict[Value, tuple[str, int]] = {}
         self.inside: dict[Value, list[Place]] = {}
 
@@ -223,11 +223,13 @@ def _finite(text: str) -> str:
 def _array_text(x: Any) -> str:
     """An array that is the same for all data, in Python: by its pattern if it has one."""
     dtype = "" if x.dtype in (np.dtype(float),) else f", np.{x.dtype.name}"
-    if x.size and (x == x.flat[0]).all():
+    if not x.size:
+        return f"np.zeros({x.shape}{dtype})"
+    if (x == x.flat[0]).all():
         value = _python_number(x.flat[0])
         name = {0: "zeros", 1: "ones"}.get(value)
         return f"np.{name}({x.shape}{dtype})" if name else f"np.full({x.shape}, {_finite(repr(value))}{dtype})"
-    if x.dtype.kind == "i" and x.size and (x.ravel() == np.arange(x.size)).all():
+    if x.dtype.kind == "i" and (x.ravel() == np.arange(x.size)).all():
         return f"np.arange({x.size})" + (f".reshape({x.shape})" if x.ndim > 1 else "")
     if x.ndim == 2 and x.shape[0] == x.shape[1] and (x == np.eye(len(x))).all():
         return f"np.eye({len(x)}{', dtype=np.' + x.dtype.name if dtype else ''})"
