@@ -129,8 +129,8 @@ def _source(func: Any, name: str) -> str:
     if getattr(func, "__code__", None) is not None and func.__code__.co_freevars:
         raise NotWritten(f"source: {func.__name__} is made inside another function, whose variables it uses")
     if func.__name__ == "<lambda>":
-        node = _lambda(func)
-        return f"def {name}({ast.unparse(node.args)}):\n    return {ast.unparse(node.body)}"
+        rule = _lambda(func)
+        return f"def {name}({ast.unparse(rule.args)}):\n    return {ast.unparse(rule.body)}"
     try:
         text = textwrap.dedent(inspect.getsource(func))
     except (OSError, TypeError):
