@@ -57,7 +57,7 @@ ROOMS = {
     "tracing": ("the backward pass step by step", "core devices files formatting player symbols"),
     "programs": (
         "a computation and its backward pass as plain NumPy, to read and to run",
-        "core derivatives files formatting kinds symbols tracing",
+        "core derivatives devices files formatting kinds symbols tracing",
     ),
     "player": ("the page that plays a backward pass", "core devices formatting graph symbols"),
     "devices": ("where arrays are, in NumPy's memory or on a GPU; new ones beside those that are there", "kinds"),

@@ -12,7 +12,7 @@ from tinygrad_jp.core.table import Joint
 from tinygrad_jp.devices import apart, beside, device_of, on_device
 from tinygrad_jp.functions.precision import upcast
 from tinygrad_jp.functions.stable import sum_rows
-from tinygrad_jp.kinds import DTypeLike, np
+from tinygrad_jp.kinds import ArrayMethods, DTypeLike, np
 from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["batch_norm", "dropout", "group_norm", "layer_norm"]
@@ -199,7 +199,7 @@ def d_normalized(
 ) -> Array:
     """What remains of gy without its mean and its part along y, over the deviation √(variance + eps)."""
     n = max(reduced_size(x.shape, axis), 1)
-    if not isinstance(x, numpy.ndarray) and x.size:  # It depends on x, which matters for the second derivative.
+    if isinstance(x, ArrayMethods) and x.size:  # It depends on x, which matters for the second derivative.
         deviation = np.sqrt(np.var(x, axis=axis, keepdims=True) + eps)
     along = (gy * y).sum(axis=axis, keepdims=True) / n
     return (gy - gy.sum(axis=axis, keepdims=True) / n - y * along) / deviation

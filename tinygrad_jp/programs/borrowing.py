@@ -2,6 +2,7 @@
 
 import ast
 import dis
+import functools
 import inspect
 import re
 import textwrap
@@ -11,7 +12,20 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_jp import devices
+from tinygrad_jp.core import Variable
 from tinygrad_jp.kinds import ArrayMethods
+
+# What these do where all arrays are NumPy's, and nothing is recorded.
+STAND_INS = {
+    "on_device": "def on_device(x):\n    return False",
+    "device_of": "def device_of(*xs):\n    return None",
+    "array_class": "def array_class(x):\n    return np.ndarray",
+    "beside": "def beside(x, *others):\n    return np.asarray(x)",
+    "fetched": "def fetched(x):\n    return x",
+    "apply": "def apply(func, *args, **settings):\n    return func(*args, **settings)",
+    "as_variable": "def as_variable(x):\n    return x",
+}
 
 
 class NotWritten(TypeError):
@@ -28,6 +42,7 @@ class Borrowed:
         self.taken = taken
         self.imports: dict[str, None] = {}
         self.definitions: dict[str, str] = {}
+        self.aliases: dict[str, str] = {}
         self._names: dict[int, str] = {}
         self._constants: dict[tuple[str, str], str] = {}
         self._kept: list[Any] = []  # An id is an object's own only as long as that lives.
@@ -35,6 +50,8 @@ class Borrowed:
     def name(self, func: Any, wanted: str | None = None) -> str:
         """The name of `func`, whose definition is now among the `definitions`."""
         func = _bare(func)
+        if _is_engine(func):
+            raise NotWritten(f"source: a rule uses the engine's {func.__name__}, so it cannot be written as NumPy")
         if id(func) not in self._names:
             own = wanted if wanted and func.__name__ == "<lambda>" else func.__name__
             name = own
@@ -44,10 +61,12 @@ class Borrowed:
         return self._names[id(func)]
 
     def _define(self, func: Any, name: str) -> None:
-        if isinstance(func, type) and issubclass(func, ArrayMethods):
+        if func.__name__ in STAND_INS and func.__module__ in (devices.__name__, Variable.__module__):
+            text = STAND_INS[func.__name__]
+        elif isinstance(func, type) and issubclass(func, ArrayMethods):
             text = f'class {name}:\n    """Here all arrays are NumPy\'s own."""'
         else:
-            text = _source(func, name)
+            text = re.sub(r"\bas_variable\((\w+)\)\.data", r"\1", _source(func, name))
             for used, value in _globals(func):
                 text = self._resolved(text, used, value)
         self.definitions.pop(name, None)
@@ -62,7 +81,11 @@ class Borrowed:
             for attribute in sorted(set(re.findall(rf"\b{used}\.(\w+)", text))):
                 text = re.sub(rf"\b{used}\.{attribute}\b", self._value(attribute, getattr(value, attribute)), text)
             return text
-        return re.sub(rf"(?<![\w.]){used}\b", self._value(used, value), text)
+        name = self._value(used, value)
+        if name != used and re.search(rf"\b{name}\b", text):  # It has another meaning there.
+            self.aliases[used] = name
+            return text
+        return re.sub(rf"(?<![\w.]){used}\b", name, text)
 
     def _value(self, used: str, value: Any) -> str:
         """The name of a value of a module: a function, a class or a constant."""
@@ -87,6 +110,21 @@ class Borrowed:
         return name
 
 
+@functools.cache
+def is_borrowable(func: Any) -> bool:
+    """Whether a function and all that it needs can be written down."""
+    try:
+        return bool(Borrowed(set()).name(func))
+    except NotWritten:
+        return False
+
+
+def _is_engine(func: Any) -> bool:
+    room, _, module = str(func.__module__).rpartition(".")
+    known = isinstance(func, type) or func.__name__ in STAND_INS
+    return room == "tinygrad_jp.core" and module != "arrays" and not known
+
+
 def _is_literal(value: Any) -> bool:
     try:
         return bool(ast.literal_eval(repr(value)) == value)
@@ -99,9 +137,9 @@ def _import(module: str, name: str) -> str:
 
 
 def _bare(func: Any) -> Any:
-    """A function without its decorators."""
-    func = inspect.unwrap(func)
-    return getattr(func, "primitive", func)
+    """The function of arrays that is called: of a primitive, its body; of a cache, what it keeps the results of."""
+    func = getattr(func, "primitive", func)
+    return func.__wrapped__ if hasattr(func, "cache_info") else func
 
 
 def _codes(func: Any) -> Iterator[types.CodeType]:
@@ -121,18 +159,17 @@ def _globals(func: Any) -> list[tuple[str, Any]]:
     loads = [i.argval for code in _codes(func) for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"]
     bases = [base.__name__ for base in getattr(func, "__orig_bases__", ()) if hasattr(base, "__name__")]
     names = dict.fromkeys(name for name in [*loads, *bases] if name in known)
-    return [(name, known[name]) for name in names if known[name] is not func]
+    around = inspect.getclosurevars(func).nonlocals if isinstance(func, types.FunctionType) else {}
+    return [(name, x) for name, x in [*((n, known[n]) for n in names), *around.items()] if x is not func]
 
 
 def _source(func: Any, name: str) -> str:
     """The definition of a function or class, without decorators and annotations, and with a short docstring."""
-    if getattr(func, "__code__", None) is not None and func.__code__.co_freevars:
-        raise NotWritten(f"source: {func.__name__} is made inside another function, whose variables it uses")
     if func.__name__ == "<lambda>":
         rule = _lambda(func)
         return f"def {name}({ast.unparse(rule.args)}):\n    return {ast.unparse(rule.body)}"
     try:
-        text = textwrap.dedent(inspect.getsource(func))
+        text = textwrap.dedent(inspect.getsource(getattr(func, "__code__", func)))
     except (OSError, TypeError):
         raise NotWritten(f"source: {func.__name__} has no source in Python that could be written down") from None
     (node,) = ast.parse(text).body

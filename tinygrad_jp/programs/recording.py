@@ -6,6 +6,7 @@ call of itself. So what stands in a program has been seen to give what the engin
 
 import copy
 import dis
+import functools
 import inspect
 import sys
 import types
@@ -29,8 +30,8 @@ from tinygrad_jp.core import (
 from tinygrad_jp.core.backward import conform
 from tinygrad_jp.core.binding import bind
 from tinygrad_jp.core.settings import OBSERVER
-from tinygrad_jp.core.table import COMPOSITIONS, CUSTOM_RULE, NONDIFFERENTIABLE, Joint, Variadic
-from tinygrad_jp.programs.borrowing import NotWritten
+from tinygrad_jp.core.table import COMPOSITIONS, CUSTOM_RULE, NONDIFFERENTIABLE, Joint
+from tinygrad_jp.programs.borrowing import NotWritten, is_borrowable
 from tinygrad_jp.programs.values import (
     BACKWARD,
     FORWARD,
@@ -98,7 +99,7 @@ class Recording:
             body = f.forward if f.func is type(f) else f.func
             # What f returned may be gone, or of Parameters that have changed since.
             y = _written_out(body, args, kwargs, body(*plain(args), **plain(kwargs)))
-            if y is None or (not _is_numpy(f.func) and _is_long(y, start)):
+            if y is None or (not _is_numpy(f.func) and _is_long(y, start) and is_borrowable(body)):
                 y = _as_a_call(body, args, _read_by(body, kwargs), f)
         whole = np.positive(y) if any(y is x for x in values_in(args)) else outputs_of(y)
         whole.application = Application(f.func, args, kwargs, f)
@@ -142,7 +143,7 @@ def _shares(y: Value, gy: Array, needed: set[Value], at_length: bool) -> Iterato
         return
     if func in NONDIFFERENTIABLE:
         return
-    if func in PULLBACKS and str(func.__module__).startswith("numpy") and not isinstance(func, np.ufunc):
+    if func in PULLBACKS and not isinstance(func, np.ufunc) and str(func.__module__).startswith("numpy"):
         bound, kwargs = bind(func, args, kwargs, len(PULLBACKS[func]))
         args = tuple(bound)
     node = copy.copy(f) if f is not None else Function(func, args, kwargs, (None,) * len(args), y.data)
@@ -171,9 +172,9 @@ def _from_rules(
     else:
         for i in wanted:
             if i < len(pullbacks) and (rule := pullbacks[i]) is not None:
-                numbered = isinstance(pullbacks, Variadic)
-                first = (i, gy, whole) if numbered else (gy, whole)
-                yield args[i], _from_rule(pullbacks.rule if numbered else rule, (*first, *args), kwargs, at_length)
+                position = rule.args if isinstance(rule, functools.partial) else ()
+                rule = getattr(rule, "func", rule)
+                yield args[i], _from_rule(rule, (*position, gy, whole, *args), kwargs, at_length)
 
 
 def _result(y: Value) -> Any:
@@ -193,7 +194,7 @@ def _from_rule(rule: Any, args: tuple[Any, ...], kwargs: Any, at_length: bool) -
     if share is None:
         share = _written_out(rule, args, kwargs, expected)
     known = at_length or next(values_in(kwargs), None) is not None
-    if share is None or (not known and _is_long(share, start)):
+    if share is None or (not known and _is_long(share, start) and is_borrowable(rule)):
         return Value.call(rule, *args, **kwargs)
     return share
 

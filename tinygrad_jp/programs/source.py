@@ -292,15 +292,18 @@ def _float(dtype: Any) -> Any:
 def _whole(borrowed: Any, text: str) -> str:
     """Imports, the functions that are called, and the program."""
     definitions = list(reversed(borrowed.definitions.values()))
+    definitions += [f"{name} = {function}" for name, function in borrowed.aliases.items()]
     future = ["from __future__ import annotations", ""] if any(d.startswith("class ") for d in definitions) else []
     imports = sorted({"import numpy as np", *borrowed.imports})
     text = "\n".join([*future, *imports, "", "", *(f"{d}\n\n" for d in definitions), text])
-    return _without_underscores(text, [name for name in borrowed.definitions if name.startswith("_")])
+    return _without_underscores(
+        text, [x for x in borrowed.definitions if x.startswith("_") and x not in borrowed.aliases]
+    )
 
 
 def _without_underscores(text: str, names: list[str]) -> str:
     """`text` with the plain names of functions that have a private one, where those are free."""
     for name in names:
-        if not re.search(rf"(?<!# )\b{name.strip('_')}\b(?!:)", re.sub(r"(#.*|\"\"\"(.|\n)*?\"\"\")", "", text)):
+        if not re.search(rf"\b{name.strip('_')}\b", re.sub(r"(#.*|\"\"\"(.|\n)*?\"\"\")", "", text)):
             text = re.sub(rf"\b{name}\b", name.strip("_"), text)
     return text

@@ -68,7 +68,7 @@ class Writer(Text):
 
     def nests(self, x: Value, text: str) -> bool:
         """Whether x stands inside the expression that uses it."""
-        if is_view(x) and isinstance(x.args[0], Value) and self.known[x.args[0]][0].isidentifier():
+        if is_view(x) and isinstance(x.args[0], Value) and self.write(x.args[0])[0].isidentifier():
             return x not in self.final
         if self.uses[x] != 1 or x in self.final or x.func is together or isinstance(x.data, tuple):
             return False
@@ -190,7 +190,8 @@ class Writer(Text):
             if getattr(module, name := str(getattr(func, "__name__", "")), None) is func:
                 return f"{prefix}.{name}"
         if isinstance(func, np.ufunc):
-            self.borrowed.imports[f"from scipy.special import {func.__name__}"] = None
+            place = "scipy.special._ufuncs" if func.__name__.startswith("_") else "scipy.special"
+            self.borrowed.imports[f"from {place} import {func.__name__}"] = None
             return str(func.__name__)
         return self.borrowed.name(func, f"d_{_name(self.here.node)}")
 
