@@ -43,7 +43,7 @@ def check() -> None:
     test_text.test_numbers_are_exact()
     test_text.test_own_functions(test_text.looping, 1)
     for case in SUSPECTS:
-        test_source.test_every_rule_on_other_data(case, np.float32, 2)
+        test_source.test_every_rule_on_other_data(case, np.float64, 2)
     test_source.test_every_rule_on_other_data(CASES[0], np.float64, 1)
     for f in EXPRESSIONS:
         x, other = Variable([2.0, 3.0], "x"), Variable([-1.0, 0.5], "x")

@@ -8,6 +8,7 @@ import tinygrad_jp.layers as L
 import tinygrad_jp.models as M
 from tests.cases import CASES, Case
 from tinygrad_jp import Source, Variable, seed, source
+from tinygrad_jp.programs.borrowing import NotWritten
 
 
 def weighted(y: Variable) -> Variable:
@@ -45,17 +46,27 @@ def assert_same(computed, expected, rtol):
         assert np.result_type(y) == np.result_type(expected[name]), name
 
 
-@pytest.mark.parametrize("order", [1, 2])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+# Rules that use the engine themselves, or look at their numbers; and those whose own derivatives are not written out.
+REFUSED = {
+    1: ("eig", "svd"),
+    2: ("eig", "svd", "qr", "accumulate", "frexp", "interp", "norm of matrices", "cond", "lstsq"),
+}
+
+
+@pytest.mark.parametrize(("dtype", "order"), [(np.float64, 1), (np.float64, 2), (np.float32, 1)])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_rule_on_other_data(case: Case, dtype, order):
-    def recorded(seed):
-        inputs = case.inputs(np.random.default_rng(seed), dtype)
+    def recorded(seed_):
+        inputs = case.inputs(np.random.default_rng(seed_), dtype)
         xs = [Variable(x, f"x{i}") for i, x in enumerate(inputs)]
         return xs, weighted(case.f(*xs))
 
     _, loss = recorded(1)
-    program = source(loss, order=order, lang="en")
+    try:
+        program = source(loss, order=order, lang="en")
+    except NotWritten:
+        assert any(name in case.name for name in REFUSED[order])
+        return
     xs, other = recorded(2)
     arguments = source(other, order=order, lang="en").arguments
     assert arguments.keys() == program.arguments.keys()

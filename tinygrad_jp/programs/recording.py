@@ -31,7 +31,7 @@ from tinygrad_jp.core.backward import conform
 from tinygrad_jp.core.binding import bind
 from tinygrad_jp.core.settings import OBSERVER
 from tinygrad_jp.core.table import COMPOSITIONS, CUSTOM_RULE, NONDIFFERENTIABLE, Joint
-from tinygrad_jp.programs.borrowing import NotWritten, is_borrowable
+from tinygrad_jp.programs.borrowing import NotWritten, is_borrowable, knows_variables
 from tinygrad_jp.programs.values import (
     BACKWARD,
     FORWARD,
@@ -74,24 +74,29 @@ class Recording:
     def _of(self, x: Variable | None, data: Any) -> Any:
         """The Value of an argument: of a Variable, of arrays that a setting holds, or a constant as it is."""
         if x is None:
-            return mapped(data, self._input)
+            return self._input(data) if isinstance(data, list) else mapped(data, self._input)
         if x.creator is not None:
             return self.values[x.creator]
         if x not in self.values:
             self.values[x] = Value(data, self.label(x))
         return self.values[x]
 
+    def _setting(self, a: Any) -> Any:
+        """A setting that is an array or a number with a fraction may come from data; one that counts does not."""
+        return self._input(a) if np.ndim(a) or getattr(a, "dtype", None) == np.float64 else a
+
     def _input(self, a: Any) -> Any:
-        if not isinstance(a, np.ndarray | np.generic):
-            return a  # A number of Python's is a constant; one of NumPy's may come from data.
+        if not isinstance(a, np.ndarray | np.generic | list):
+            return a  # A number of Python's is a constant; one of NumPy's may come from data, and so may a list.
         if id(a) not in self.inputs:
-            self.inputs[id(a)] = a, Value(a, self.label(a))  # The array is kept, so that its id stays its own.
+            # The array is kept, so that its id stays its own.
+            self.inputs[id(a)] = a, Value(a, self.label(np.asarray(a)))
         return self.inputs[id(a)][1]
 
     def _replayed(self, f: Function) -> Any:
         """What f returns, computed from Values."""
         args = tuple(self._of(x, a) for x, a in zip(f.xs, f.args, strict=True))
-        kwargs = mapped(f.kwargs, lambda a: self._input(a) if np.ndim(a) else a)
+        kwargs = mapped(f.kwargs, self._setting)
         if f.func is output:
             return args[0][args[1]]
         start = next_number()
@@ -191,7 +196,8 @@ def _result(y: Value) -> Any:
 def _from_rule(rule: Any, args: tuple[Any, ...], kwargs: Any, at_length: bool) -> Any:
     expected, start = rule(*plain(args), **plain(kwargs)), next_number()
     share = _written_out(_on_variables(rule), args, kwargs, expected) if at_length else None
-    if share is None:
+    # Where it knows Variables, a rule may leave out on others what only matters if it is differentiated again.
+    if share is None and not (at_length and knows_variables(rule)):
         share = _written_out(rule, args, kwargs, expected)
     known = at_length or next(values_in(kwargs), None) is not None
     if share is None or (not known and _is_long(share, start) and is_borrowable(rule)):
@@ -277,9 +283,12 @@ def _through_a_composition(func: Any, args: Any, kwargs: Any, gy: Array) -> Iter
     """The shares of what NumPy's function is composed of, by the engine itself, on Variables that hold Values."""
     inside = {x: _holding(x) for x in values_in(args, kwargs)}
     args, kwargs = mapped((args, kwargs), lambda x: inside.get(x, x) if isinstance(x, Value) else x)
-    with using_config("enable_backprop", True):
-        positional, settings = bind(func, args, kwargs, 0)
-        y = COMPOSITIONS[func](*positional, **settings)
+    positional, settings = bind(func, args, kwargs, 0)
+    try:
+        with using_config("enable_backprop", True):
+            y = COMPOSITIONS[func](*positional, **settings)
+    except TypeError as error:
+        raise NotWritten(f"source: the derivative of {func.__name__} cannot be written out: {error}") from None
     with using_config("enable_backprop", False):
         several = zip(y, gy, strict=True) if isinstance(gy, Outputs) else [(y, gy)]
         for y, g in several:

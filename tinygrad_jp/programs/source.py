@@ -11,10 +11,11 @@ from typing import Any, overload
 
 import numpy as np
 
-from tinygrad_jp.core import Function, Parameter, Variable, as_variable, toposort
+from tinygrad_jp.core import Function, Parameter, Variable, as_variable, run_backward, toposort, using_config
 from tinygrad_jp.derivatives import grad
 from tinygrad_jp.files import write_whole
 from tinygrad_jp.formatting import Phrases, language, phrase
+from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.colours import coloured
 from tinygrad_jp.programs.recording import Recording, at, gradients, on_values
 from tinygrad_jp.programs.simplifying import simplified
@@ -195,17 +196,18 @@ class _Program:
         outputs, returned = [root], [self.labels[self.y.creator or self.y]]
         leaves = {values[x]: self.labels[x] for x in self.wanted()}
         seeds = []
-        total, letter = root, "g"
+        total, letter, engines = root, "g", self.y
         for n in range(self.order):
             again = n + 1 < self.order
             with at(BACKWARD, self.y.creator):
                 seed = Value(np.ones_like(total.data, _float(total.dtype)), "", np.ones, (total.shape,))
-            grads = gradients(total, seed, [*leaves], at_length=again)
+            grads = self._gradients(total, seed, [*leaves], again)
             for x, g in grads.items():
                 name = leaves.get(x) or hints.get(x)
                 if name and isinstance(g, Value):
                     hints.setdefault(g, f"{letter}{name}" if n == 0 else f"{letter}_{name}")
             found = [(name, grads.get(x, np.zeros_like(x.data))) for x, name in leaves.items()]
+            engines = self._checked(engines, [g for _, g in found], again)
             outputs += [g for _, g in found]
             returned += [f"{letter}{name}" for name, _ in found]
             if again:
@@ -213,6 +215,29 @@ class _Program:
                 seeds += vectors
                 letter = "h"
         return self._text(hints, outputs, returned, seeds)
+
+    def _gradients(self, total: Any, seed: Value, leaves: list[Value], again: bool) -> dict[Value, Any]:
+        try:
+            return gradients(total, seed, leaves, at_length=again)
+        except NotWritten:
+            raise
+        except TypeError as error:
+            raise NotWritten(f"source: a rule uses more than NumPy's functions: {error}") from None
+
+    def _checked(self, total: Variable, gs: list[Any], again: bool) -> Variable:
+        """Refuse gradients that are not the engine's. Returns their sum, whose gradients may be asked for next."""
+        stale = not np.array_equal(plain(self.recording.root), self.y.data, equal_nan=True)
+        if stale or self.y.grad is not None or total.is_constant:
+            return total  # The graph is of other numbers than its Parameters hold now.
+        with using_config("enable_backprop", again):
+            _, grads = run_backward(total, create_graph=again)
+            total = Variable(0.0)
+            for x, g in zip(self.wanted(), gs, strict=True):
+                engines = as_variable(grads.get(x, np.zeros_like(x.data)))
+                if not np.allclose(plain(g), engines.data, 1e-2, 1e-4, equal_nan=True):
+                    raise NotWritten(f"source: the gradient of {self.labels[x]} comes out differently as plain NumPy")
+                total = total + engines.sum()
+        return total
 
     def _value(self, f: Any) -> Any:
         y = self.recording.values[f]
