@@ -97,6 +97,10 @@ def source(
     Variables that have a name or are Parameters, or else of all. Given a function instead, `source(f)(x)` is the
     program of what f returns for x.
 
+    Shapes, Python's numbers and what Python decided are as they were recorded; NumPy's arrays and numbers are
+    arguments. Functions of the library that are longer than a few lines stay calls of themselves, and stand above in
+    their own source. Raises TypeError, in a sentence with the name of the function, where one cannot be written.
+
     names: names for Variables and arrays, such as `locals()`; otherwise Variables are called as in `trace`.
     lang: "en" or "ja", for the comments; None asks the locale.
     order: how often it is differentiated. For 2 there is a vector `v_x` for each x among the arguments, and the program
