@@ -89,6 +89,10 @@ class Borrowed:
 
     def _value(self, used: str, value: Any) -> str:
         """The name of a value of a module: a function, a class or a constant."""
+        own = str(getattr(value, "__name__", ""))
+        for place, prefix in ((np, "np"), (np.linalg, "np.linalg"), (np.fft, "np.fft")):
+            if own and getattr(place, own, None) is value:
+                return f"{prefix}.{own}"
         module = str(getattr(value, "__module__", ""))
         if isinstance(value, np.ufunc) or module.partition(".")[0] in ("numpy", "functools", "typing", "collections"):
             self.imports[f"from {'numpy' if isinstance(value, np.ufunc) else module} import {used}"] = None

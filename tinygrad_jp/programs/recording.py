@@ -30,7 +30,7 @@ from tinygrad_jp.core import (
 from tinygrad_jp.core.backward import conform
 from tinygrad_jp.core.binding import bind
 from tinygrad_jp.core.settings import OBSERVER
-from tinygrad_jp.core.table import COMPOSITIONS, CUSTOM_RULE, NONDIFFERENTIABLE, Joint
+from tinygrad_jp.core.table import COMPOSITIONS, CUSTOM_RULE, NONDIFFERENTIABLE, Joint, Variadic
 from tinygrad_jp.programs.borrowing import NotWritten, is_borrowable, knows_variables
 from tinygrad_jp.programs.values import (
     BACKWARD,
@@ -143,14 +143,15 @@ def _shares(y: Value, gy: Array, needed: set[Value], at_length: bool) -> Iterato
         (whole, i) = args
         yield whole, Outputs(gy if j == i else None for j in range(len(whole.data)))
         return
-    if func in COMPOSITIONS and func not in PULLBACKS:
+    if func in COMPOSITIONS and _is_composed(func, kwargs):
         yield from _through_a_composition(func, args, kwargs, gy)
         return
     if func in NONDIFFERENTIABLE:
         return
-    if func in PULLBACKS and not isinstance(func, np.ufunc) and str(func.__module__).startswith("numpy"):
-        bound, kwargs = bind(func, args, kwargs, len(PULLBACKS[func]))
-        args = tuple(bound)
+    numpys = not isinstance(func, np.ufunc) and str(func.__module__).startswith("numpy")
+    if f is None and func in PULLBACKS and numpys:  # A call in a rule, as the rule makes it.
+        bound, settings = bind(func, args, kwargs, len(PULLBACKS[func]))
+        args, kwargs = tuple(bound), kwargs | settings
     node = copy.copy(f) if f is not None else Function(func, args, kwargs, (None,) * len(args), y.data)
     if node.func not in PULLBACKS and f is None:
         raise NotWritten(f"source: {_name(func)} is a rule that is written as one call, which has no second derivative")
@@ -277,6 +278,15 @@ def _from_own_backward(node: Function, whole: Any, gy: Array, args: tuple[Any, .
             return node.joint_pullback(gy, whole, args)
     except Exception as error:
         raise NotWritten(f"source: {node.name}.backward uses more than NumPy's functions: {error}") from None
+
+
+def _is_composed(func: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether a call of NumPy's goes to a composition, because its rule needs settings that are filled in there."""
+    pullbacks = PULLBACKS.get(func)
+    if pullbacks is None or isinstance(pullbacks, Variadic):
+        return True
+    settings = [*inspect.signature(pullbacks[-1]).parameters.values()][2 + len(pullbacks) :]
+    return any(p.default is p.empty and p.name not in kwargs for p in settings)
 
 
 def _through_a_composition(func: Any, args: Any, kwargs: Any, gy: Array) -> Iterator[tuple[Value, Any]]:
