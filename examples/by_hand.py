@@ -15,27 +15,10 @@ from time import perf_counter
 import lessons
 import matplotlib.pyplot as plt
 import numpy as np
+from lessons import label, say
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import models, optimizers, source
-
-TEXTS = {
-    "task": ("A network learns a noisy sine. Its forward and backward pass, as one would write them by hand:",
-             "ノイズのある正弦波をネットワークに学習させます。順伝播と逆伝播を手で書くと、こうなります。"),
-    "alone": ("The file runs by itself, without the library. On example data it prints the loss {}",
-              "ファイルはライブラリなしで動きます。例のデータに対する損失は {} です"),
-    "head": ("step   by the file         by the engine", "step   ファイル            エンジン"),
-    "row": ("{:4}   {:.15f}   {:.15f}", "{:4}   {:.15f}   {:.15f}"),
-    "apart": ("After {} steps the weights differ by {:.1e} at most", "{} ステップ後の重みの差は、最大 {:.1e} です"),
-    "time": ("One step takes {:.0f} µs by the file, {:.0f} µs by the engine",
-             "1 ステップの時間は、ファイルが {:.0f} µs、エンジンが {:.0f} µs です"),
-    "saved": ("program: {}", "プログラム: {}"),
-    "losses": ("The loss", "損失"),
-    "fit": ("The data, and what was learnt", "データと、学習した曲線"),
-    "file": ("the file", "ファイル"),
-    "engine": ("the engine", "エンジン"),
-    "steps": ("step", "ステップ"),
-}  # fmt: skip
 
 
 def imported(path):
@@ -67,14 +50,14 @@ def train_by_engine(model, x, t, lr, steps):
     return losses
 
 
-def draw(found, label):
+def draw(found):
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
-    for key, width, line in (("file", 4, "-"), ("engine", 2, "--")):
-        left.semilogy(found[key], line, linewidth=width, label=label(key))
-    left.set(title=label("losses"), xlabel=label("steps"))
+    left.semilogy(found["file"], "-", linewidth=4, label=label("the file", "ファイル"))
+    left.semilogy(found["engine"], "--", linewidth=2, label=label("the engine", "エンジン"))
+    left.set(title=label("The loss", "損失"), xlabel=label("step", "ステップ"), ylabel=label("loss", "損失"))
     x, t, y = found["fit"]
     right.plot(x, t, ".", x, y, "-")
-    right.set(title=label("fit"))
+    right.set(title=label("The data, and what was learnt", "データと、学習した曲線"), xlabel="x", ylabel="t")
     for axes in (left, right):
         axes.grid(alpha=0.3)
     left.legend(fontsize=9)
@@ -85,7 +68,6 @@ def main(argv=None):
     parser = lessons.Parser(__doc__)
     parser.add_argument("--steps", type=lessons.count, default=2000, help="steps of SGD / 学習の回数 (%(default)s)")
     args = parser.parse_args(argv)
-    say, label = lessons.texts(TEXTS, args.lang)
     rng = np.random.default_rng(0)
     x = np.sort(rng.uniform(-1, 1, (100, 1)), axis=0)
     t = np.sin(np.pi * x) + 0.1 * rng.normal(size=x.shape)
@@ -105,12 +87,25 @@ def main(argv=None):
     found["apart"] = max(np.max(np.abs(w - p.data)) for w, p in zip(weights, model.params(), strict=True))
     found["fit"] = x, t, model(x).data
 
-    print(say("task"), "", program, say("alone", alone.strip()), "", say("head"), sep="\n")
+    print(say("A network learns a noisy sine. Its step, by hand:", "学習の1ステップを手で書くと:"))
+    print("", program, "", sep="\n")
+    print(
+        say("The file runs without the library. The loss of example data: ", "ファイルだけで動きます。例の損失: ")
+        + alone
+    )
+    print(say("step   by the file         by the engine", "step   ファイル            エンジン"))
     for i in sorted({0, 1, 10, 100, args.steps - 1} & set(range(args.steps))):
-        print(say("row", i, found["file"][i], found["engine"][i]))
-    print(say("apart", args.steps, found["apart"]))
-    print(say("time", *(1e6 * seconds[key] / args.steps for key in ("file", "engine"))), say("saved", path), sep="\n")
-    lessons.save(draw(found, label), args.out / "by_hand.png", args.lang)
+        print(f"{i:4}   {found['file'][i]:.15f}   {found['engine'][i]:.15f}")
+    a, file, engine = f"{found['apart']:.1e}", *(f"{1e6 * seconds[key] / args.steps:.0f} µs" for key in learners)
+    print(say(f"In the end the weights differ by {a} at most", f"学習後の重みの差は、最大 {a} です"))
+    print(
+        say(
+            f"A step takes {file} by the file, {engine} by the engine",
+            f"1 ステップ: ファイル {file}、エンジン {engine}",
+        )
+    )
+    print(say("program: ", "プログラム: ") + str(path))
+    lessons.save(draw(found), args.out / "by_hand.png")
     return found
 
 
