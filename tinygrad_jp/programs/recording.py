@@ -29,6 +29,7 @@ from tinygrad_jp.core import (
 )
 from tinygrad_jp.core.backward import conform
 from tinygrad_jp.core.binding import bind
+from tinygrad_jp.core.operators import plain as held_by
 from tinygrad_jp.core.settings import OBSERVER
 from tinygrad_jp.core.table import COMPOSITIONS, CUSTOM_RULE, NONDIFFERENTIABLE, Joint, Variadic
 from tinygrad_jp.programs.borrowing import NotWritten, is_borrowable, knows_variables
@@ -245,7 +246,7 @@ def on_values(f: Callable[..., Any], arguments: list[Value]) -> Value:
         raise NotWritten(f"source: {f.__name__} uses more than NumPy's functions of its arguments: {error}") from None
     finally:
         OBSERVER.reset(before)
-    result = y._array if isinstance(y, Variable) else y
+    result = held_by(y)
     if not isinstance(result, Value) or not _alike(plain(result), f(*(x.data for x in arguments))):
         raise NotWritten(f"source: {f.__name__} computes something else on Values, as where it writes into an array")
     return result
@@ -253,9 +254,7 @@ def on_values(f: Callable[..., Any], arguments: list[Value]) -> Value:
 
 def _holding(x: Value) -> Variable:
     """A Variable that holds a Value in the place of an array."""
-    v = Variable(0.0)
-    v._array = x
-    return v
+    return Function.constant(x)
 
 
 def _with_applications(y: Variable) -> Value:
@@ -266,18 +265,22 @@ def _with_applications(y: Variable) -> Value:
             whole.application = Application(f.func, f.args, f.kwargs)
         for i, part in enumerate(f.y if isinstance(f.y, Outputs) else ()):
             part.application = Application(item, (whole, i), {})
-    return y._array
+    return held_by(y)
 
 
 def _from_own_backward(node: Function, whole: Any, gy: Array, args: tuple[Any, ...]) -> Any:
     """The gradients that the `backward` of a user's own Function returns."""
     node.xs = tuple(None if x is None else node.constant(a) for x, a in zip(node.xs, args, strict=True))
-    node._args, node.y = args, whole
+    Function.__init__(node, node.func, args, node.kwargs, node.xs, whole)
+    several = zip(gy, whole, strict=True) if isinstance(gy, Outputs) else [(gy, whole)]
+    gys = [np.zeros_like(y) if g is None else g for g, y in several]
     try:
         with using_config("enable_backprop", False):
-            return node.joint_pullback(gy, whole, args)
+            gxs = held_by(node.backward(*map(node.constant, gys)))
     except Exception as error:
         raise NotWritten(f"source: {node.name}.backward uses more than NumPy's functions: {error}") from None
+    gxs = gxs if isinstance(gxs, tuple) else (gxs,)
+    return gxs + (None,) * (len(args) - len(gxs))
 
 
 def _is_composed(func: Any, kwargs: dict[str, Any]) -> bool:
@@ -305,7 +308,7 @@ def _through_a_composition(func: Any, args: Any, kwargs: Any, gy: Array) -> Iter
             if g is not None and y.creator is not None:
                 grads = {y.creator: Function.constant(g)}
                 propagate(toposort(y.creator), grads, create_graph=True)
-                yield from ((x, grads[v]._array) for x, v in inside.items() if v in grads)
+                yield from ((x, held_by(grads[v])) for x, v in inside.items() if v in grads)
 
 
 def _written_out(func: Any, args: Any, kwargs: Any, expected: Any) -> Any:

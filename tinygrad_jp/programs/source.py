@@ -173,7 +173,7 @@ class _Program:
         self.variables = {id(x): name for name, x in names.items() if isinstance(x, Variable)}
         leaves = {x: None for f in functions for x in f.variables if x.creator is None}
         given = {name: x for name, x in names.items() if isinstance(x, Variable)}
-        given |= {name: x for x in leaves for name, a in names.items() if a is x._array and name not in given}
+        given |= {name: x for x in leaves for name, a in names.items() if a is x.data and name not in given}
         self.labels = labels(y, functions, given)
         self.unnamed = 0
         self.recording = Recording(y, self._label)
@@ -188,7 +188,7 @@ class _Program:
 
     def wanted(self) -> list[Variable]:
         """The Variables whose gradients are returned."""
-        leaves = [x for x in self.leaves if x._grad is None or x.grad is not None]
+        leaves = [x for x in self.leaves if not x.is_constant]
         leaves = [x for x in leaves if x.dtype.kind in "fiu"]
         own = [x for x in leaves if isinstance(x, Parameter) or x.name or id(x) in self.variables]
         return own or leaves

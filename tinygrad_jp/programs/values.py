@@ -102,7 +102,7 @@ def item(whole: Any, i: int) -> Array:
 
 def plain(tree: Any) -> Any:
     """`tree` with the data of every Value in its place."""
-    return mapped(tree, lambda x: x._array if isinstance(x, Value) else x)
+    return mapped(tree, lambda x: x.data if isinstance(x, Value) else x)
 
 
 def mapped(tree: Any, change: Any) -> Any:
