@@ -243,7 +243,7 @@ class Text:
         return f"{self.within(a, left)} {python} {self.after(b, right)}", binds
 
     def constant(self, x: Any) -> tuple[str, int]:
-        x = fetched(x)
+        x = x.name if isinstance(x, np.dtype) else fetched(x)
         if isinstance(x, np.ndarray) and x.ndim:
             if x.size and x.dtype.kind == "f" and (x == 1).all():
                 return self.word(f"ones({x.shape})"), _ATOM
@@ -393,7 +393,7 @@ def index_text(index: Index) -> str:
     >>> index_text((slice(1, None), ..., 0))
     '1:, ..., 0'
     """
-    return _Text(numbers=True).index(index)
+    return Text(numbers=True).index(index)
 
 
 def _mn(x: Any) -> str:
