@@ -357,7 +357,7 @@ def factor_of(formula: Any, gy: Symbol) -> Any:
     """What `formula` multiplies gy by: a Symbol or a number; None if it does anything else with gy.
 
     >>> gy, x = Symbol(1.0, "gy"), Symbol(3.0, "x")
-    >>> factor_of(gy * x / 2, gy).text(), factor_of(-gy, gy), factor_of(np.sum(gy), gy)
+    >>> factor_of(gy * x / 2, gy).text(), float(factor_of(-gy, gy)), factor_of(np.sum(gy), gy)
     ('x / 2', -1.0, None)
     """
     if formula is gy:

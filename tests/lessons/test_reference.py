@@ -13,7 +13,8 @@ ROOMS = (
 # Names whose example is that of another one, which the reader finds there.
 SHOWN_AT = {
     "as_variable": "Variable", "Parameter": "Layer", "primitive": "pullback", "Config": "using_config",
-    "load_checkpoint": "save_checkpoint", "Trace": "trace", "Event": "trace", "Source": "source", "INITIALIZERS": "initialize",
+    "load_checkpoint": "save_checkpoint", "Trace": "trace", "Event": "trace", "Source": "source",
+    "INITIALIZERS": "initialize",
     "PULLBACKS": "pullback",
     "ResNet18": "ResNet", "ResNet50": "ResNet", "ResNet101": "ResNet", "ResNet152": "ResNet",
 }  # fmt: skip
