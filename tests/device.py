@@ -149,6 +149,8 @@ class DeviceArray(NDArrayOperatorsMixin):
     def T(self):
         return DeviceArray(self._host.T)
 
+    real, imag = (property(lambda self, name=name: DeviceArray(getattr(self._host, name))) for name in ("real", "imag"))
+
     @property
     def mT(self):
         return DeviceArray(self._host.mT)
@@ -242,6 +244,10 @@ def _called(func, name, args, settings):
         return _wrapped(func(*(_argument(a) if isinstance(a, DeviceArray) else a for a in args), **settings))
     if name in ("sort", "argsort") and given.get("kind") not in (None, "stable"):
         raise ValueError("kind can only be None or 'stable'")
+    if given.get("method", "linear") not in ("linear", "lower", "higher", "midpoint", "nearest"):
+        raise ValueError(f"'{given['method']}' method is not yet supported. Please use any other method.")
+    if name == "piecewise" and any(map(callable, given["funclist"])):
+        raise NotImplementedError("Callable functions are not supported currently")
     if name == "linalg.solve" and given["b"].ndim > 1 and given["a"].shape[:-1] != given["b"].shape[:-1]:
         raise ValueError("a must have (..., M, M) shape and b must have (..., M, K) for multidimensional b")
     args, settings = [_argument(a) for a in args], {key: _argument(a) for key, a in settings.items()}

@@ -4,6 +4,7 @@ That library is CuPy, and the device a GPU. Nothing else in this package knows i
 hands the call to the arrays; what they make anew they make `like=` the arrays that they were given, or `beside` them.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,6 +75,38 @@ def apart(name: str, xs: Iterable[Any]) -> TypeError | None:
     return TypeError(
         f"{name}: expected arrays in one place, got one on the GPU and one of NumPy's, of shape {here.shape}; "
         f"move it with to_gpu() of the Variable, model or loader, or with cuda.as_cupy(a)"
+    )
+
+
+class NotOnDevice(TypeError):
+    """What is asked of an array on a device is not there."""
+
+
+# What the library of the device says where it lacks something, and what that is.
+_LACKING = {
+    r"no implementation found for 'numpy\.([\w.]+)'": r"np.\1",
+    r"NotImplemented from __array_ufunc__\(<ufunc '_?(\w+)'>, '__call__'": r"\1",
+    r"NotImplemented from __array_ufunc__\(<ufunc '_?(\w+)'>, '(\w+)'": r"\1.\2",
+    r"unexpected keyword argument '(\w+)'": r"\1=",
+    r"'(\w+)' method is not yet supported": r'method="\1"',
+    r"Implicit conversion|Unsupported type|Wrong arguments|positional argument|[Nn]ot (yet )?supported": "way to do it",
+}
+
+
+def refusal(name: str, xs: Iterable[Any], error: Exception) -> TypeError | None:
+    """What to say of an `error` in the function `name`, if it comes of where its arguments are; otherwise None."""
+    arrays = [getattr(x, "_array", x) for x in xs]
+    if isinstance(error, NotOnDevice) or all(array_class(a) is np.ndarray for a in arrays):
+        return None
+    if type(error) is TypeError and (mixed := apart(name, arrays)):
+        return mixed
+    found = next((m for pattern in _LACKING if (m := re.search(pattern, str(error)))), None)
+    if found is None and not isinstance(error, NotImplementedError):
+        return None
+    lacking = found.expand(_LACKING[found.re.pattern]) if found else "way to do it"
+    return NotOnDevice(
+        f"{name}: not on a GPU, where CuPy has no {lacking}; compute it in NumPy's memory, "
+        f"on x.to_cpu() or cuda.as_numpy(a)"
     )
 
 

@@ -70,6 +70,10 @@ def constants_there(cupy, monkeypatch):
         for name, value in vars(cases).copy().items():
             if isinstance(value, np.ndarray):
                 monkeypatch.setattr(cases, name, cupy.asarray(value))
+        for case in cases.CASES:  # And those that a loop gave to a case.
+            if any(isinstance(value, np.ndarray) for value in getattr(case.f, "__defaults__", None) or ()):
+                there = tuple(cupy.asarray(v) if isinstance(v, np.ndarray) else v for v in case.f.__defaults__)
+                monkeypatch.setattr(case.f, "__defaults__", there)
         monkeypatch.setattr(cases, "np", NumpyThere(cupy.asarray))
 
     return move

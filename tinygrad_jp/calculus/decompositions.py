@@ -20,13 +20,14 @@ import numpy
 
 from tinygrad_jp.calculus.equal_values import between, is_zero, reciprocal, slopes_of_equal, warn_of_equal
 from tinygrad_jp.core import Array, Outputs, Variable, apply, as_variable, output, pullback
-from tinygrad_jp.core.table import composition
+from tinygrad_jp.core.table import CALLS, composition
+from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import np
 
 
 def _lower_half(x: Array) -> Array:
     """The lower triangle, with half of the diagonal, so that h + hᵀ is symmetric with that triangle."""
-    return np.tril(x) * (1 - numpy.eye(x.shape[-1], dtype=x.dtype) / 2)
+    return np.tril(x) * (1 - beside(numpy.eye(x.shape[-1], dtype=x.dtype), x) / 2)
 
 
 def _onto_triangle(g: Array, UPLO: str) -> Array:
@@ -36,7 +37,7 @@ def _onto_triangle(g: Array, UPLO: str) -> Array:
 
 
 def _on_diagonal(x: Array) -> Array:
-    return x[..., None] * numpy.eye(x.shape[-1], dtype=x.dtype)
+    return x[..., None] * beside(numpy.eye(x.shape[-1], dtype=x.dtype), x)
 
 
 def _parts(gy: Outputs, y: Array) -> tuple[list[Array], list[Array]]:
@@ -105,7 +106,7 @@ def _with_reflections(q: Array, gq: Array, n: int) -> Array:
     With the rows of the first n columns cut into q₁ (n, n) and q₂, the others are (0; 1) + (q₁ − 1; q₂)·bᵀ, where b is
     q₂·(q₁ − 1)⁻¹. Source: Ballard et al., Reconstructing Householder Vectors from TSQR, 2014.
     """
-    moved = q[..., :n] - numpy.eye(q.shape[-2], n, dtype=q.dtype)
+    moved = q[..., :n] - beside(numpy.eye(q.shape[-2], n, dtype=q.dtype), q)
     square = moved[..., :n, :]
     known = square.data if isinstance(square, Variable) else square
     if q.shape[-1] == n or not known.size or np.max(np.linalg.cond(known)) > np.finfo(q.dtype).eps ** -0.5:
@@ -240,6 +241,9 @@ def d_svd(gy: Outputs, y: Outputs, a: Array, full_matrices: bool = True) -> Arra
     return (u @ inner + out_of_u * inverse) @ v.mT + u @ (out_of_v * inverse).mT
 
 
+CALLS[np.linalg.svdvals] = functools.partial(np.linalg.svd, compute_uv=False)  # CuPy has no other.
+
+
 @pullback(np.linalg.svdvals)
 def d_svdvals(gy: Array, y: Array, x: Array) -> Array:
     """A singular value moves by uᵀ·dx·v, with its singular vectors u and v."""
@@ -256,7 +260,7 @@ def _of_singular_values(gs: Array, s: Array, u: Array, vt: Array, a: Array, y: A
     # Terms that are 0, but whose derivatives are not: among equal values, and from and to the spaces mapped to 0.
     u, vt, zero = u.data, vt.data, is_zero(s.data, s.data)
     p, n = u.mT @ a @ vt.mT, s.shape[-1]
-    g = g + u @ (np.where(zero[..., None] | numpy.eye(n, dtype=bool), 0, slopes) * (p + p.mT) / 2) @ vt
+    g = g + u @ (np.where(zero[..., None] | beside(numpy.eye(n, dtype=bool), u), 0, slopes) * (p + p.mT) / 2) @ vt
     if not zero.any():
         return g
     mapped, reached = vt * ~zero[..., None], u * ~zero[..., None, :]
@@ -274,7 +278,8 @@ def _of_singular_values(gs: Array, s: Array, u: Array, vt: Array, a: Array, y: A
 def pinv(a: Array, rcond: Any = None, hermitian: bool = False, rtol: Any = ...) -> Array:
     """The pseudo-inverse, among matrices of the same rank."""
     settings = {} if rtol is ... else {"rtol": rtol}
-    x, y = as_variable(a), apply(np.linalg.pinv, a, rcond=rcond, hermitian=hermitian, **settings)
+    given = settings | ({} if rcond is None else {"rcond": rcond}) | ({"hermitian": True} if hermitian else {})
+    x, y = as_variable(a), apply(np.linalg.pinv, a, **given)
     if not y.size:
         return y
     whole = _symmetric(x.data) if hermitian else x.data
@@ -285,7 +290,7 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, rtol: Any = ...) 
     whole = _symmetric(x) if hermitian else x
     rank = np.trace(whole.data @ y.data, axis1=-2, axis2=-1).round()
     u = np.linalg.svd(whole, full_matrices=False).U
-    u = u * (np.arange(u.shape[-1]) < rank[..., None])[..., None, :]
+    u = u * (np.arange(u.shape[-1], like=u.data) < rank[..., None])[..., None, :]
     return np.linalg.pinv(u @ (u.mT @ whole), rcond, **settings)
 
 

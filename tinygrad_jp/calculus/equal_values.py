@@ -11,6 +11,7 @@ import numpy
 
 from tinygrad_jp.core import Array, Outputs, Variable, propagate, toposort
 from tinygrad_jp.core.errors import warn_user
+from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import np
 
 
@@ -21,7 +22,7 @@ def is_zero(x: Array, values: Array) -> Array:
     differ by.
     """
     values = values.data if isinstance(values, Variable) else values
-    largest = np.max(abs(values), axis=-1, initial=0)
+    largest = (np.max if values.shape[-1] else np.sum)(abs(values), axis=-1)
     largest = np.reshape(largest, largest.shape + (1,) * (x.ndim - largest.ndim))
     return abs(x) <= 30 * values.shape[-1] ** 0.5 * np.finfo(values.dtype).eps * largest
 
@@ -45,7 +46,7 @@ def between(w: Array) -> Array:
 
 def _equal(w: Array) -> Array:
     """Which other values each value equals."""
-    return is_zero(w[..., None, :] - w[..., None], w) & ~numpy.eye(w.shape[-1], dtype=bool)
+    return is_zero(w[..., None, :] - w[..., None], w) & ~beside(numpy.eye(w.shape[-1], dtype=bool), w)
 
 
 def warn_of_equal(name: str, w: Array, gw: Array, spans: Array) -> None:
@@ -73,11 +74,11 @@ def slopes_of_equal(gw: Array, w: Array, y: Array, i: int = 0, at_zero: bool = F
     """
     if not isinstance(gw, Variable) or gw.creator is None:
         return None
-    w, itself = w.data, numpy.eye(w.shape[-1], dtype=bool)
+    w, itself = w.data, beside(numpy.eye(w.shape[-1], dtype=bool), w)
     alike = _equal(w) | (is_zero(w, w)[..., None] & itself if at_zero else False)
     if not alike.any():
         return None
-    first, places = np.argmax(alike | itself, axis=-1), np.arange(w.shape[-1])
+    first, places = np.argmax(alike | itself, axis=-1), np.arange(w.shape[-1], like=w)
     follows = np.where(first == places, 1, np.where(first == places - 1, -1, 0))
     s = np.sum(gw * (follows * alike.any(axis=-1)).astype(w.dtype))
     grads = {s.creator: np.ones_like(s.data)}

@@ -299,17 +299,11 @@ def d_cofactors(gy: Array, y: Array, x: Array) -> Array:
     return sign * (u @ moved @ vt)
 
 
-class SlogdetResult(NamedTuple):
-    sign: Array
-    logabsdet: Array
-
-
 @composition(np.linalg.slogdet)
 def slogdet(a: Array) -> Any:
-    """The sign, a plain array, and log |det a|."""
-    result = np.linalg.slogdet(as_variable(a).data)
-    named = getattr(result, "_make", SlogdetResult._make)  # CuPy's result is a plain tuple.
-    return named((result[0], apply(_logabsdet, a)))
+    """The sign, a plain array, and log |det a|, as NumPy names them; CuPy does not."""
+    named = type(np.linalg.slogdet(numpy.eye(1)))
+    return named(np.linalg.slogdet(as_variable(a).data)[0], apply(_logabsdet, a))
 
 
 def _logabsdet(x: Array) -> Array:

@@ -8,7 +8,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from tinygrad_jp.calculus.elements import divide_or_zero
 from tinygrad_jp.core import Array, Axis, apply, as_variable, pullback
 from tinygrad_jp.core.table import COMPOSITIONS, composition
-from tinygrad_jp.devices import on_device
+from tinygrad_jp.devices import beside, on_device
 from tinygrad_jp.kinds import Rule, np
 
 
@@ -115,11 +115,11 @@ def d_vector_norm(gy: Array, y: Array, x: Array, ord: float, axis: tuple[int, ..
 def cond(x: Array, p: Any = None) -> Array:
     """The norm times that of the inverse; of a singular matrix infinite, and without a gradient."""
     x = as_variable(x)
-    value = np.asarray(np.linalg.cond(x.data, p))
+    value = beside(np.linalg.cond(x.data, p))
     finite = np.isfinite(value)
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
         a, b = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
         return np.where(finite, a / np.where(finite, b, 1), value)
-    x = np.where(finite[..., None, None], x, numpy.eye(x.shape[-1], dtype=value.dtype))
+    x = np.where(finite[..., None, None], x, beside(numpy.eye(x.shape[-1], dtype=value.dtype), x))
     return np.where(finite, np.linalg.matrix_norm(x, ord=p) * np.linalg.matrix_norm(np.linalg.inv(x), ord=p), value)

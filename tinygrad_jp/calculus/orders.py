@@ -12,6 +12,7 @@ import numpy
 from tinygrad_jp.calculus.shapes import places, put_back, scatter_add
 from tinygrad_jp.core import PULLBACKS, Array, Axis, primitive, pullback
 from tinygrad_jp.core.arrays import normalize_axes, reduced_size, sum_to
+from tinygrad_jp.devices import beside, device_of, fetched, on_device
 from tinygrad_jp.kinds import DTypeLike, Rule, np
 
 
@@ -33,14 +34,24 @@ def d_partition(gy: Array, y: Array, x: Array, kth: Any, axis: int | None = -1, 
 # The largest and the smallest so far
 
 
+def _accumulate(ufunc: Any, x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:
+    """`ufunc.accumulate`, for which CuPy takes steps of 1, 2, 4, ... elements."""
+    if not on_device(x):
+        return ufunc.accumulate(x, axis, dtype)
+    y, step = np.moveaxis(x if dtype is None else x.astype(dtype), axis, 0), 1
+    while step < len(y):
+        y, step = np.concatenate([y[:step], ufunc(y[step:], y[:-step])]), 2 * step
+    return np.moveaxis(y, 0, axis)
+
+
 @primitive
 def running_max(x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:
-    return np.maximum.accumulate(x, axis, dtype)
+    return _accumulate(np.maximum, x, axis, dtype)
 
 
 @primitive
 def running_min(x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:
-    return np.minimum.accumulate(x, axis, dtype)
+    return _accumulate(np.minimum, x, axis, dtype)
 
 
 @pullback(running_max)
@@ -48,7 +59,7 @@ def d_running_max(gy: Array, y: Array, x: Array, axis: int, dtype: DTypeLike | N
     """The gradient goes to the element that set the extreme; where several did, to the latest."""
     length = x.shape[axis]
     steps = numpy.expand_dims(numpy.arange(length), [i for i in range(x.ndim) if i != axis % x.ndim])
-    latest = numpy.maximum.accumulate(np.where(np.equal(x, y), steps, 0), axis)
+    latest = _accumulate(np.maximum, np.where(np.equal(x, y), beside(steps, y), 0), axis)
     return put_back(gy, x, np.take_along_axis(places(x), latest, axis))
 
 
@@ -74,7 +85,7 @@ def _neighbours(x: Array, q: Array, axis: Axis, method: str, without_nan: bool) 
     rest = tuple(n for i, n in enumerate(x.shape) if i not in axes)
     flat = np.reshape(np.moveaxis(x, axes, range(len(axes))), (reduced_size(x.shape, axis), *rest))
     order = np.argsort(flat, axis=0, kind="stable")
-    n = np.sum(~np.isnan(flat), axis=0) if without_nan else np.asarray(len(flat))
+    n = np.sum(~np.isnan(flat), axis=0) if without_nan else len(flat)
     q = np.reshape(q, np.shape(q) + (1,) * len(rest))
     rank = _rank(q, n, method)
     # Where the rank is a whole number, the quantile is taken to move upwards, and at the last downwards.
@@ -83,6 +94,7 @@ def _neighbours(x: Array, q: Array, axis: Axis, method: str, without_nan: bool) 
     low, high = (np.broadcast_to(i, np.shape(q)[: np.ndim(q) - len(rest)] + rest) for i in (low, high))
     grid = tuple(numpy.ogrid[tuple(map(slice, rest))])
     part = (rank - low).astype(x.dtype if x.dtype.kind == "f" else float)
+    part = beside(part, flat) if isinstance(part, np.ndarray) and device_of(flat) is not None else part
     to_q = functools.partial(d_rank, y=rank, q=q, n=n, method=method)
     return _Neighbours(flat, (order[(low, *grid)], *grid), (order[(high, *grid)], *grid), part, to_q)
 
@@ -93,11 +105,12 @@ def rank(q: Array, n: Array, method: str) -> Array:
     >>> rank(np.array([0.25, 0.5]), np.array(4), "linear")
     array([0.75, 1.5 ])
     """
+    shares, counts = fetched(q), fetched(n)
     found = np.zeros(np.broadcast_shapes(np.shape(q), np.shape(n)))
-    for m in np.unique(n):
-        ranks = np.quantile(np.arange(max(m, 1.0)), np.ravel(q), method=method)
-        found = np.where(n == m, np.reshape(ranks, np.shape(q)), found)
-    return found
+    for m in np.unique(counts):
+        ranks = np.quantile(np.arange(max(m, 1.0)), np.ravel(shares), method=method)
+        found = np.where(counts == m, np.reshape(ranks, np.shape(q)), found)
+    return found if device_of(q, n) is None else beside(found, q, n)
 
 
 _rank = primitive(rank)

@@ -82,7 +82,8 @@ def choose(a: Array, choices: Sequence[Array], mode: str = "raise") -> Array:
     np.choose(index, [numpy.empty(np.shape(c)) for c in choices], mode=mode)  # Raises NumPy's errors.
     index = index % n if mode == "wrap" else numpy.clip(index, 0, n - 1)
     shape = numpy.broadcast_shapes(index.shape, *map(np.shape, choices))
-    stacked = np.stack([np.broadcast_to(c, shape) for c in choices], dtype=_common_dtype(choices))
+    dtype, choices = _common_dtype(choices), [c if isinstance(c, Variable) else beside(c, *choices) for c in choices]
+    stacked = np.stack([np.broadcast_to(c, shape) for c in choices], dtype=dtype)
     return np.take_along_axis(stacked, beside(numpy.broadcast_to(index, shape)[None], stacked), axis=0)[0]
 
 
@@ -90,9 +91,11 @@ def choose(a: Array, choices: Sequence[Array], mode: str = "raise") -> Array:
 def piecewise(*args: Any, x: Array, condlist: Any, funclist: Sequence[Any], **kw: Any) -> Array:
     """What each function gives where its condition holds, and no later one does, put to its places among zeros."""
     flat = np.reshape(x, -1)
+    condlist = fetched(plain(condlist))
+    condlist = [fetched(c) for c in condlist] if isinstance(condlist, list | tuple) else condlist
     if np.isscalar(condlist) or (not isinstance(condlist[0], list | numpy.ndarray) and np.ndim(x)):
         condlist = [condlist]
-    holds = numpy.asarray([fetched(c) for c in plain(condlist)], dtype=bool)
+    holds = numpy.asarray(condlist, dtype=bool)
     if len(holds) == len(funclist) - 1:
         holds = numpy.concatenate([holds, ~holds.any(axis=0, keepdims=True)])
     if len(holds) != len(funclist):
@@ -104,6 +107,7 @@ def piecewise(*args: Any, x: Array, condlist: Any, funclist: Sequence[Any], **kw
         if here.any():
             value = func(flat[here], *args, **kw) if callable(func) else func
             last = ~holds[i + 1 :].any(axis=0).reshape(-1)
+            value = value if isinstance(value, Variable) else beside(value, flat)
             value = np.broadcast_to(value, (here.sum(),))[numpy.broadcast_to(last, here.shape)[here]]
             y = y + scatter_add(value.astype(flat.dtype), here & last, flat.shape)
     return np.reshape(y, np.shape(x))
@@ -139,13 +143,13 @@ def _around(x: Array, xp: Array, fp: Array, period: float) -> tuple[Array, Array
     """x within one period, and the points of that period in order, with one more on each side."""
     if np.shape(xp) != np.shape(fp):
         raise ValueError(f"np.interp: expected as many points as heights, got {np.shape(xp)} and {np.shape(fp)}")
-    x, xp, fp = (v.astype(float) if isinstance(v, Variable) else numpy.asarray(v, float) for v in (x, xp, fp))
+    x, xp, fp = (v.astype(float) if isinstance(v, Variable) else beside(v).astype(float) for v in (x, xp, fp))
     x, xp = np.remainder(x, period), np.remainder(xp, period)
     order = np.argsort(xp).tolist()
     order = [order[-1], *order, order[0]]
     ends = numpy.zeros(len(order))
     ends[0], ends[-1] = -period, period
-    return x, xp[order] + ends, fp[order]
+    return x, xp[order] + beside(ends, xp), fp[order]
 
 
 def _segment(x: Array, xp: Array) -> tuple[Array, Array, Array, Array]:

@@ -103,7 +103,9 @@ def d_var(
         x = np.where(where, x, 0)  # What is left out may be NaN.
     ddof = ddof if correction is None else correction
     gy = np.reshape(gy, keepdims_shape(x.shape, axis)) * _over_count(2, gy, x, axis, where, ddof)
-    mean = x.mean(axis=axis, keepdims=True) if where is True else np.mean(x, axis=axis, keepdims=True, where=where)
+    mean = x.mean(axis=axis if where is True else normalize_axes(axis, x.ndim), keepdims=True)
+    if where is not True:
+        mean = mean * _over_count(reduced_size(x.shape, axis), gy, x, axis, where)
     return gy * (x - mean) if where is True else np.where(where, gy * (x - mean), 0)
 
 
@@ -129,6 +131,8 @@ def _spread(func: Any) -> Any:
     def spread(a: Array, mean: Array | None = None, **settings: Any) -> Array:
         settings = plain_settings(func, settings)
         if mean is None:
+            if "ddof" not in settings and "correction" in settings:  # CuPy has the older name alone.
+                settings["ddof"] = settings.pop("correction")
             return apply(func, a, **settings)
         if "ddof" in settings and "correction" in settings:
             raise ValueError(f"{name_of(func)}: expected ddof= or correction=, got both")
@@ -136,7 +140,7 @@ def _spread(func: Any) -> Any:
         y = np.mean(np.square(np.subtract(a, mean)), **settings)
         counted = np.broadcast_to(settings.pop("where", True), np.shape(a))
         n = np.sum(counted, **{**settings, "dtype": None})
-        y = y * (n / np.maximum(n - free, 0)).astype(y.dtype)
+        y = y * beside((n / np.maximum(n - free, 0)).astype(y.dtype), y)
         return np.sqrt(y) if func is np.std else y
 
     known = ("a", *inspect.signature(d_var).parameters.keys() - {"gy", "y", "x"}, "mean")
@@ -290,7 +294,7 @@ def prod(
         x = np.concatenate([pairs, x[2 * half :]]) if len(x) % 2 else pairs
     y = x[0] if len(x) else np.sum(x, axis=0) + 1  # The product of nothing is 1.
     if not isinstance(initial, int) or initial != 1:
-        y = y * (initial if isinstance(initial, Variable) else np.asarray(initial)).astype(a.dtype)
+        y = y * (initial if isinstance(initial, Variable) else beside(initial, y)).astype(a.dtype)
     return np.reshape(y, keepdims_shape(shape, axis)) if keepdims else y
 
 

@@ -12,6 +12,7 @@ from tinygrad_jp.calculus.orders import running_max, running_min
 from tinygrad_jp.core import PULLBACKS, Array, Axis, apply, pullback
 from tinygrad_jp.core.arrays import keepdims_shape
 from tinygrad_jp.core.table import COMPOSITIONS, composition
+from tinygrad_jp.devices import on_device
 from tinygrad_jp.kinds import DTypeLike, np
 
 
@@ -78,7 +79,12 @@ def log_sum(array: Array, axis: Axis = 0, keepdims: bool = False) -> Array:
 
 
 def _log_sum(x: Array, axis: Axis, keepdims: bool) -> Array:
-    return np.logaddexp.reduce(x, axis, keepdims=keepdims)
+    if not on_device(x):
+        return np.logaddexp.reduce(x, axis, keepdims=keepdims)
+    top = np.max(x, axis=axis, keepdims=True)
+    shifted = np.where(x == top, 0, x - top)  # ∞ − ∞ is NaN.
+    y = np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)) + top
+    return y if keepdims else y.squeeze(axis)
 
 
 @pullback(_log_sum)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_jp.core.arrays import sum_to
 from tinygrad_jp.core.table import CUSTOM_RULE, PULLBACKS, Joint
-from tinygrad_jp.devices import DEVICES, array_class, on_device
+from tinygrad_jp.devices import DEVICES, array_class, on_device, refusal
 from tinygrad_jp.kinds import Array, ArrayMethods
 
 
@@ -92,38 +92,43 @@ def propagate(
     # Names of this function are found faster than those of the module, and this is the innermost loop of all.
     gradient_so_far, take, rules = grads.get, grads.get if retain else grads.pop, PULLBACKS.get
     ndarray = array_class(order[0].y) if order and DEVICES else np.ndarray
-    for f in order:
-        gy = take(f, None)
-        if gy is None:
-            continue
-        if observer is not None:
-            observer.entered(f, gy)
-        pullbacks, y, args, settings = rules(f.func, CUSTOM_RULE), f.y, f._args, f.kwargs
-        if create_graph:
-            gy, y, args = f.constant(gy), f.whole(), f.inputs
-        if type(pullbacks) is Joint:
-            gy, args = f.joint_pullback(gy, y, args), ()
-        binary = args is None  # See Function: an operator, whose rules take two arguments and no settings.
-        if binary:
-            a, b = f.a, f.b
-        for i, x in enumerate(f.xs):
-            if x is None:
+    try:
+        for f in order:
+            gy = take(f, None)
+            if gy is None:
                 continue
-            rule = pullbacks[i]
-            share = rule(gy, y, a, b) if binary else rule(gy, y, *args, **settings)
-            # The share nearly always fits. A number is of one of NumPy's scalar types, which says all about it.
-            data, kind = x._array, type(share)
-            if kind is not type(data) or (
-                kind is ndarray and (share.shape != data.shape or share.dtype is not data.dtype)
-            ):
-                share = conform(share, data, f)
-                if share is None:
-                    continue
-            key = x.creator or x
-            before = gradient_so_far(key)
-            grads[key] = after = share if before is None else before + share
             if observer is not None:
-                observer.passed(f, i, key, share, before, after)
+                observer.entered(f, gy)
+            pullbacks, y, args, settings = rules(f.func, CUSTOM_RULE), f.y, f._args, f.kwargs
+            if create_graph:
+                gy, y, args = f.constant(gy), f.whole(), f.inputs
+            if type(pullbacks) is Joint:
+                gy, args = f.joint_pullback(gy, y, args), ()
+            binary = args is None  # See Function: an operator, whose rules take two arguments and no settings.
+            if binary:
+                a, b = f.a, f.b
+            for i, x in enumerate(f.xs):
+                if x is None:
+                    continue
+                rule = pullbacks[i]
+                share = rule(gy, y, a, b) if binary else rule(gy, y, *args, **settings)
+                # The share nearly always fits. A number is of one of NumPy's scalar types, which says all about it.
+                data, kind = x._array, type(share)
+                if kind is not type(data) or (
+                    kind is ndarray and (share.shape != data.shape or share.dtype is not data.dtype)
+                ):
+                    share = conform(share, data, f)
+                    if share is None:
+                        continue
+                key = x.creator or x
+                before = gradient_so_far(key)
+                grads[key] = after = share if before is None else before + share
+                if observer is not None:
+                    observer.passed(f, i, key, share, before, after)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        if refused := refusal(f"the derivative of {f.name}", [f.y], error):
+            raise refused from None
+        raise
 
 
 def conform(g: Array, data: Any, f: Any) -> Array | None:

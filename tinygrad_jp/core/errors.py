@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_jp.core.settings import DIFFERENTIATING, ENABLE_BACKPROP
 from tinygrad_jp.core.table import REFUSED
-from tinygrad_jp.devices import apart
+from tinygrad_jp.devices import refusal
 
 
 def name_of(func: Any) -> str:
@@ -37,8 +37,8 @@ def missing_rule_error(func: Any) -> TypeError:
 
 def call_error(func: Any, args: Sequence[Any], error: Exception) -> Exception:
     """NumPy's `error`, with the function, the shapes or places that do not fit and what would; others as they are."""
-    if type(error) is not ValueError:
-        return apart(name_of(func), args) or error
+    if (refused := refusal(name_of(func), args, error)) or type(error) is not ValueError:
+        return refused or error
     shapes = " and ".join(str(np.shape(a)) for a in args if hasattr(a, "shape") or isinstance(a, float | int))
     if func in (np.matmul, np.dot):
         fit = "the last axis of the first must be as long as the last but one of the second; transpose or reshape one"

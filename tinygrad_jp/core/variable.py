@@ -427,7 +427,7 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
             xs.append(None)
     try:
         y = CALLS[func](*data, **settings) if func in CALLS else func(*data, **settings)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, NotImplementedError) as error:
         raise call_error(func, data, error) from None
     return Variable.record(func, tuple(data), settings, tuple(xs), y) if linked else _variable(y, None, _DETACHED)
 
