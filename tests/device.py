@@ -23,6 +23,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 COUNTS = {"waits": 0, "uploads": 0}
+MPI_READS_IT = False  # A test that plays an MPI with access to devices sets it.
 WAITING = ("nonzero", "flatnonzero", "argwhere", "unique", "extract", "compress")  # Sizes come from data.
 HOST_LISTS = ("axis", "axes", "shape", "newshape", "reps", "pad_width", "shift", "source", "destination", "repeats",
               "indices", "indices_or_sections", "constant_values", "kth", "arrays_and_dtypes", "dtype")  # fmt: skip
@@ -152,6 +153,14 @@ class DeviceArray(NDArrayOperatorsMixin):
     real, imag = (property(lambda self, name=name: DeviceArray(getattr(self._host, name))) for name in ("real", "imag"))
 
     @property
+    def __cuda_array_interface__(self):
+        """Where the memory is, for a library that reads it there, such as an MPI that says so."""
+        if not MPI_READS_IT:
+            raise AttributeError("this MPI would read the address of a device as one of its own")
+        found = self._host.__array_interface__
+        return {key: found[key] for key in ("data", "shape", "typestr", "strides")} | {"version": 3}
+
+    @property
     def mT(self):
         return DeviceArray(self._host.mT)
 
@@ -274,4 +283,11 @@ def _array(x, dtype=None, **settings):
 cupy = types.ModuleType("cupy")
 cupy.ndarray, cupy.array, cupy.asarray = DeviceArray, _array, _array
 cupy.asnumpy = operator.methodcaller("get")
-cupy.cuda = types.SimpleNamespace(is_available=lambda: True)
+
+
+class Stream:
+    def synchronize(self):
+        COUNTS["waits"] += 1
+
+
+cupy.cuda = types.SimpleNamespace(is_available=lambda: True, get_current_stream=Stream)

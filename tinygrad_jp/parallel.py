@@ -27,6 +27,12 @@ running means of `BatchNorm` are averaged. Each process draws its own random num
 It needs the package mpi4py and an MPI: ``pip install "tinygrad_jp[mpi]"`` brings both, and on a cluster mpi4py takes
 that cluster's own. If a process raises an error, leaves early or is killed, all of them end.
 
+A model on a GPU is trained in the same way; first give each process its own, by
+``cupy.cuda.Device(world.rank % n).use()`` on a machine of n. Gradients go from GPU to GPU where MPI says that it reads
+their memory: the key "mpi_memory_alloc_kinds" of the communicator has "cuda" (MPI 4.1, 2023, section 12.4.3, and its
+side document on kinds of memory), which some MPIs say if `mpiexec` is asked for it. Otherwise they go through NumPy's
+memory.
+
 How much faster it is can be reckoned before machines are rented: a step takes α₀ + β₀·(examples), an exchange of n
 bytes between p processes 2·log₂p·α + 2·(p − 1)/p·β·n. ``python -m tests.benchmarks.scaling`` measures the first and
 takes the second from typical figures of a network. For 100 examples a process and the MLP of MNIST (0.5 ms a step,
@@ -50,6 +56,7 @@ import numpy as np
 
 from tinygrad_jp.core import Array, Parameter, Variable
 from tinygrad_jp.dataloaders import DataLoader
+from tinygrad_jp.devices import beside, fetched, on_device, require_gpu
 from tinygrad_jp.layers.layer import Buffer, Layer
 from tinygrad_jp.progress import progress
 
@@ -91,6 +98,7 @@ class World:
         if self.size > 1:
             self._mpi = sys.modules["mpi4py.MPI"]
             self._own = self.comm.Dup()
+            self._reads_gpu = _reads_gpu(self.comm)
             self._hook, sys.excepthook = sys.excepthook, self._raised
             atexit.register(self._meet, PLACES[0])
         if self.rank:
@@ -113,9 +121,9 @@ class World:
         held = model._named_arrays()
         self._check_same("alike", "the model", _structure(model))
         for p in held.values():
-            array = np.ascontiguousarray(p.data).reshape(-1)
+            array = np.ascontiguousarray(fetched(p.data)).reshape(-1)
             self._own.Bcast(array.view(np.uint8))
-            p.data = array.reshape(p.shape)
+            p.data = beside(array.reshape(p.shape), p.data)
         self._models = [known for known in self._models if _ids(known) != _ids(held)] + [held]
         return model
 
@@ -131,13 +139,14 @@ class World:
             return
         held = [*self._models[self._meet("average", self._place(params))].values()]
         held = [p for p in held if p.dtype.kind == "f"]
-        has_grad = [p.grad is not None for p in held]
-        flat = np.concatenate([*map(_contribution, held), has_grad, [1.0]], dtype=_exchanged(held), casting="unsafe")
+        parts = [_contribution(p) for p in held]
+        parts += [beside(np.array([p.grad is not None for p in held] + [True]), *parts)]
+        flat = np.concatenate(parts, dtype=_exchanged(held), casting="unsafe")
         flat *= self.weight
-        self._sum(flat)
-        flat /= flat[-1]
+        flat = self._sum(flat)
+        flat /= flat[-1:].copy()  # A GPU divides it, too, while it divides by it.
         start = 0
-        for p, anywhere in zip(held, flat[-len(held) - 1 : -1] > 0, strict=True):
+        for p, anywhere in zip(held, fetched(flat[-len(held) - 1 : -1]) > 0, strict=True):
             mean = flat[start : start + p.size].reshape(p.shape).astype(p.dtype)
             start += p.size
             if isinstance(p, Buffer):
@@ -147,12 +156,12 @@ class World:
 
     def mean(self, x: Variable | float) -> float:
         """Return the mean of a number, such as the loss, over all examples of all processes: Σ w·x / Σ w."""
-        value = float(np.asarray(x.data if isinstance(x, Variable) else x).item())
+        value = float(np.asarray(fetched(x.data if isinstance(x, Variable) else x)).item())
         if self.size == 1:
             return value
         self._meet("mean")
         both = np.array([value * self.weight, self.weight])
-        self._sum(both)
+        both = self._sum(both)
         return float(both[0] / both[1])
 
     # Data
@@ -231,9 +240,15 @@ class World:
         if waiting:
             raise ValueError(f"{place}: {waiting[0]} yet; call the model once on an example before, as in model(x[:1])")
 
-    def _sum(self, flat: Array) -> None:
-        """Replace `flat` by its sum over all processes."""
+    def _sum(self, flat: Array) -> Array:
+        """The sum of `flat` over all processes, in its place. What is on a GPU goes through the host if it must."""
+        there = flat
+        if on_device(flat) and self._reads_gpu:
+            require_gpu().cuda.get_current_stream().synchronize()  # MPI does not wait for what is still computed.
+        else:
+            flat = fetched(flat)
         self._own.Allreduce(self._mpi.IN_PLACE, flat)
+        return beside(flat, there)
 
     def _place(self, params: list[Parameter]) -> int | None:
         """Which of the models has these, or None if there are none, and other processes must know."""
@@ -308,6 +323,12 @@ def _communicator() -> Any:
     return MPI.COMM_WORLD
 
 
+def _reads_gpu(comm: Any) -> bool:
+    """Whether MPI says that it reads the memory of CUDA's devices: a list of kinds, each followed by its limits."""
+    kinds = [kind.strip().split(":") for kind in (comm.Get_info().get("mpi_memory_alloc_kinds") or "").split(",")]
+    return any(kind == "cuda" and (not limits or "device" in limits) for kind, *limits in kinds)
+
+
 def _structure(model: Layer) -> list[str]:
     """The layers of a model and its arrays, a line each."""
     layers = [f"{path or 'the model'} {layer._signature()}" for path, layer in model.layers_by_path()]
@@ -321,7 +342,7 @@ def _contribution(p: Parameter) -> Array:
     """What p adds to the exchange, flat: its gradient, or zeros, or the array of a Buffer."""
     if isinstance(p, Buffer):
         return np.ravel(p.data)
-    return np.zeros(p.size) if p.grad is None else np.ravel(p.grad.data)
+    return np.ravel(np.zeros_like(p.data) if p.grad is None else p.grad.data)
 
 
 def _ids(held: dict[str, Parameter]) -> set[int]:

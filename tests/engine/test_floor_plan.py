@@ -45,7 +45,7 @@ ROOMS = {
     "film": ("the film of a training run, on one page", "core devices files formatting player tracing"),
     "parallel": (
         "training on many processes, over MPI",
-        "core dataloaders layers progress",
+        "core dataloaders devices layers progress",
     ),
     "files": ("what is written whole or not at all: weights, and checkpoints of whole runs", "formatting randomness"),
     "derivatives": ("`grad(f)`, `jacobian`, `hessian`, `vjp`, `jvp`, `hvp`", "core devices kinds"),

@@ -10,6 +10,7 @@ import sys
 import textwrap
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,7 +90,8 @@ TRAININGS = {
         model = world.alike(Net())
         optimizer = optimizers.Adam(0.01).setup(model).add_hook(world.average)
         optimizer.add_hook(optimizers.ClipGrad(0.1)).add_hook(optimizers.WeightDecay(0.01))
-        losses = [world.mean(step(model, x, t, optimizer)) for _ in range(50) for x, t in world.parts(loader)]
+        epochs = -(-200 // len(loader))  # Of 200 steps or a few more.
+        losses = [world.mean(step(model, x, t, optimizer)) for _ in range(epochs) for x, t in world.parts(loader)]
     """,
     "different weights at first": """
         model = Net()
@@ -140,9 +142,21 @@ TRAININGS = {
 @pytest.mark.parametrize(("n", "batch_size"), [(1, 10), (2, 10), (3, 2), (3, 36)])  # The last batch: 7, 1 or 1.
 @pytest.mark.parametrize("training", TRAININGS)
 def test_equal_to_one_process(training, batch_size, n):
-    text = textwrap.dedent(f"loader = DataLoader((X, T), {batch_size}, rng=3)\n") + textwrap.dedent(TRAININGS[training])
-    text += "\nreport(model, losses=losses)\n"
-    same(outcome(n, text), outcome(0, text), 1e-12)
+    found, alone = (trainings(size, batch_size)[training] for size in (n, 0))
+    assert found["size"] == n
+    same(found, alone, 1e-12)
+
+
+@functools.cache
+def trainings(n, batch_size):
+    """The outcome of each training, all of them in one start of n processes."""
+    text = ""
+    for training in TRAININGS.values():
+        text += f"loader = DataLoader((X, T), {batch_size}, rng=3)\n{textwrap.dedent(training)}"
+        text += "report(model, losses=losses)\n"
+    done = start(n, text)
+    assert done.returncode == 0, done.stderr
+    return dict(zip(TRAININGS, map(json.loads, done.stdout.splitlines()), strict=True))
 
 
 @needs_mpi
@@ -208,6 +222,67 @@ def test_running_means_are_averaged_by_examples():
     found, alone = outcome(2, text), outcome(0, text)
     assert found["alike"]
     np.testing.assert_allclose(found["moved"], alone["moved"], atol=1e-6)
+
+
+# ---- On a device ----------------------------------------------------------------------------------------------------
+
+ON_A_DEVICE = """
+model = Net(norm=True)
+model(X)
+loader, counts = DataLoader((X, T), 10, rng=3), set()
+if PLACE != "host":
+    from tests import device
+    sys.modules["cupy"] = device.cupy
+    model.to_gpu(); loader.to_gpu()
+if PLACE == "MPI that reads it":
+    class Comm:
+        def __getattr__(self, name): return getattr(world_of_hosts.comm, name)
+        def Get_info(self): return {"mpi_memory_alloc_kinds": "mpi,system,cuda:device"}
+    device.MPI_READS_IT, world_of_hosts = True, world
+    world = parallel.World(Comm())
+
+for p in model.params():
+    p.data = p.data + float(world.rank)
+world.alike(model)
+
+def counted(params):
+    before = dict(device.COUNTS)
+    world.average(params)
+    counts.add(tuple(device.COUNTS[kind] - before[kind] for kind in ("waits", "uploads")))
+
+optimizer = optimizers.MomentumSGD(0.1).setup(model).add_hook(world.average if PLACE == "host" else counted)
+losses = [
+    world.mean(step(model, x, t, optimizer, rare=(i + world.rank) % 2))
+    for _ in range(3) for i, (x, t) in enumerate(world.parts(loader))
+]
+where = sorted({type(a).__name__ for p in model.params() for a in (p.data, p.grad.data)})
+report(model, losses=losses, where=where, counts=sorted(counts))
+"""
+
+
+@needs_mpi
+@pytest.mark.parametrize(("place", "counts"), [("MPI that does not", [[2, 2]]), ("MPI that reads it", [[2, 1]])])
+def test_on_a_device_as_on_the_host(place, counts):
+    found = outcome(2, f"PLACE = {place!r}" + ON_A_DEVICE)
+    same(found, outcome(2, "PLACE = 'host'" + ON_A_DEVICE), 1e-12)
+    assert found["where"] == ["DeviceArray"] and found["counts"] == counts
+
+
+@pytest.mark.parametrize(
+    ("kinds", "reads"),
+    [
+        ("mpi,system,cuda:device", True),
+        ("system, cuda", True),
+        ("cuda:host:device", True),
+        ("mpi,system,cuda:managed", False),
+        ("rocm:device,notcuda", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_mpi_says_whether_it_reads_the_memory_of_a_gpu(kinds, reads):
+    info = {} if kinds is None else {"mpi_memory_alloc_kinds": kinds}
+    assert parallel._reads_gpu(SimpleNamespace(Get_info=lambda: info)) is reads
 
 
 @needs_mpi
@@ -310,13 +385,42 @@ DIFFERENCES = {
 }
 
 
+@functools.cache
+def errors(n, programs):
+    """What each of some programs raises in each of n processes, all of them in one start."""
+    text = f"""
+for program in {programs}:
+    names = dict(globals(), world=parallel.World())
+    try:
+        exec(program, names)
+        found = "nothing"
+    except Exception as error:
+        found = f"{{type(error).__name__}}: {{error}}"
+    found = world.comm.gather(found)
+    if world.rank == 0:
+        print(json.dumps(found))
+"""
+    done = start(n, text)
+    assert done.returncode == 0, done.stderr
+    return dict(zip(programs, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
+DIFFERENT = {d: f"model = Net()\nif world.rank == 1:\n    {d}\nworld.alike(model)" for d in DIFFERENCES}
+
+
 @needs_mpi
 @pytest.mark.parametrize("difference", DIFFERENCES)
 def test_models_that_differ_are_refused(difference):
-    done = start(3, f"model = Net()\nif world.rank == 1:\n    {difference}\nworld.alike(model)")
-    assert done.returncode != 0
-    assert "ValueError: alike: expected the model to be the same in all processes; " in done.stderr
-    assert DIFFERENCES[difference] in done.stderr and done.stderr.count("Traceback") == 1
+    for error in errors(3, tuple(DIFFERENT.values()))[DIFFERENT[difference]]:
+        assert error.startswith("ValueError: alike: expected the model to be the same in all processes; ")
+        assert DIFFERENCES[difference] in error
+
+
+@needs_mpi
+@pytest.mark.parametrize("difference", [*DIFFERENCES][:1])
+def test_one_process_says_that_models_differ_and_all_end(difference):
+    done = start(3, DIFFERENT[difference])
+    assert done.returncode != 0 and DIFFERENCES[difference] in done.stderr and done.stderr.count("Traceback") == 1
 
 
 UPDATE = "o = optimizers.SGD().setup(MODEL).add_hook(world.average)\no.update()"
@@ -332,8 +436,8 @@ MISTAKES = {
 @needs_mpi
 @pytest.mark.parametrize("program", MISTAKES)
 def test_mistakes_in_all_processes(program):
-    done = start(2, program)
-    assert done.returncode != 0 and MISTAKES[program] in done.stderr
+    for error in errors(2, tuple(MISTAKES))[program]:
+        assert MISTAKES[program] in error
 
 
 # ---- One process, without MPI ---------------------------------------------------------------------------------------
