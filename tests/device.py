@@ -25,8 +25,9 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 COUNTS = {"waits": 0, "uploads": 0}
 MPI_READS_IT = False  # A test that plays an MPI with access to devices sets it.
 WAITING = ("nonzero", "flatnonzero", "argwhere", "unique", "extract", "compress")  # Sizes come from data.
-HOST_LISTS = ("axis", "axes", "shape", "newshape", "reps", "pad_width", "shift", "source", "destination", "repeats",
-              "indices", "indices_or_sections", "constant_values", "kth", "arrays_and_dtypes", "dtype")  # fmt: skip
+HOST_LISTS = ("axis", "axes", "shape", "newshape", "new_shape", "reps", "pad_width", "shift", "source", "destination",
+              "repeats", "indices", "indices_or_sections", "constant_values", "kth", "arrays_and_dtypes",
+              "dtype")  # fmt: skip
 TRUTHS = (np.allclose, np.array_equal, np.array_equiv)  # NumPy gives bools, CuPy arrays of no axes.
 
 

@@ -89,7 +89,8 @@ _LACKING = {
     r"NotImplemented from __array_ufunc__\(<ufunc '_?(\w+)'>, '(\w+)'": r"\1.\2",
     r"unexpected keyword argument '(\w+)'": r"\1=",
     r"'(\w+)' method is not yet supported": r'method="\1"',
-    r"Implicit conversion|Unsupported type|Wrong arguments|positional argument|[Nn]ot (yet )?supported": "way to do it",
+    r"expected arrays in one place|Implicit conversion|Unsupported type": "way to do it",
+    r"Wrong arguments|positional argument|[Nn]ot (yet )?supported": "way to do it",
 }
 
 

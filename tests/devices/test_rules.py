@@ -33,6 +33,7 @@ REFUSED = {
     r"vecdot|matvec|vecmat": r"(vecdot|matvec|vecmat) .*",
     r"upper=": r"cholesky of many",
     r"hermitian=": r"pinv hermitian",
+    r"np\.insert": r"insert.*",
     r"erfi|dawsn|spence": r"erfi|dawsn|spence",
     r"(iv|jv|yv|kv|ive)": r"[ijyk][01]e?|(iv|jv|yv|kv|ive) of order 2",
     r"zeta": r"psi|gamma|gammaln|loggamma|beta|betaln|zeta",

@@ -8,7 +8,8 @@ import numpy
 from tinygrad_jp.calculus.shapes import as_values, scatter_add, together
 from tinygrad_jp.core import PULLBACKS, Array, Axis, Shape, apply, pullback
 from tinygrad_jp.core.arrays import sum_to
-from tinygrad_jp.core.table import composition
+from tinygrad_jp.core.table import CALLS, composition
+from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import DTypeLike, np
 
 
@@ -17,7 +18,7 @@ def gather_back(gy: Array, x: Array, moved: Callable[[Array], Array]) -> Array:
 
     `moved` does to the places of x what was done to x. They count from 1, and 0 is where nothing of x has gone.
     """
-    source = moved(np.arange(1, x.size + 1).reshape(x.shape))
+    source = moved(beside(numpy.arange(1, x.size + 1).reshape(x.shape), x))
     return np.reshape(scatter_add(np.reshape(gy, -1), np.reshape(source, -1), (x.size + 1,))[1:], x.shape)
 
 
@@ -40,6 +41,8 @@ PULLBACKS |= {
         ),
     ),
 }
+
+CALLS[np.delete] = lambda x, obj, axis=None: np.delete(x, obj, axis)  # CuPy names it otherwise.
 
 
 @pullback(np.rollaxis)
@@ -220,7 +223,7 @@ def linspace(
 
 def _shares(gy: Array, x: Array, num: int, endpoint: bool, axis: int, first: bool) -> Array:
     """The gradient of an end: the share that it has in each of the numbers, times its gradient."""
-    t = numpy.linspace(0, 1, num, endpoint).astype(gy.dtype)
+    t = beside(numpy.linspace(0, 1, num, endpoint).astype(gy.dtype), gy)
     return sum_to(np.moveaxis(gy, axis, -1) @ (1 - t if first else t), x.shape)
 
 

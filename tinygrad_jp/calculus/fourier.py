@@ -16,6 +16,7 @@ from tinygrad_jp.core import PULLBACKS, Array, Variable, apply, primitive, pullb
 from tinygrad_jp.core.binding import bind
 from tinygrad_jp.core.errors import name_of
 from tinygrad_jp.core.table import COMPOSITIONS, composition
+from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import np
 
 
@@ -130,7 +131,7 @@ PULLBACKS |= {
 def d_irfft(gy: Array, y: Array, z: Array, n: int, axis: int, norm: str | None) -> Array:
     """Each frequency but the first, and the last of an even n, stands for its conjugate, too."""
     i = np.arange(n // 2 + 1)
-    twice = np.where((i == 0) | (2 * i == n), 1, 2).astype(gy.dtype)
+    twice = beside(np.where((i == 0) | (2 * i == n), 1, 2).astype(gy.dtype), gy)
     twice = np.reshape(twice, [-1 if k == axis % gy.ndim else 1 for k in range(gy.ndim)])
     return _back(conjugate(np.fft.rfft(gy, n, axis, _other_way(norm))) * twice, z, axis)
 

@@ -10,7 +10,7 @@ from tinygrad_jp.core import PULLBACKS, Array, Outputs, Shape, apply, output, pr
 from tinygrad_jp.core.arrays import sum_to
 from tinygrad_jp.core.operators import plain_settings
 from tinygrad_jp.core.table import CALLS, Joint, composition
-from tinygrad_jp.devices import beside, on_device
+from tinygrad_jp.devices import beside, device_of, on_device
 from tinygrad_jp.kinds import ArrayMethods, DTypeLike, Index, np
 
 
@@ -143,7 +143,7 @@ def d_pad(
         length = {} if stat_length is None else {"stat_length": (np.broadcast_to(stat_length, (x.ndim, 2))[i], (1, 1))}
         settings = length if mode == "mean" else {} if mode == "linear_ramp" else {"reflect_type": reflect_type}
         # Along one axis padding is a matrix: that which pads the columns of the identity.
-        matrix = np.pad(np.eye(n), widths, mode=mode, **settings).astype(gy.dtype)
+        matrix = beside(np.pad(np.eye(n), widths, mode=mode, **settings).astype(gy.dtype), gy)
         gy = np.moveaxis(np.tensordot(matrix, gy, (0, i)), 0, i)
     return gy
 
@@ -225,10 +225,10 @@ def together(x: Any) -> Any:
     return stack(x) if isinstance(x, list | tuple) and _holds_variables(x) else x
 
 
-def as_values(x: Any) -> Array:
-    """x as an array, or as a Variable if it is one or holds some."""
+def as_values(x: Any, *others: Any) -> Array:
+    """x as an array, or as a Variable if it is one or holds some; a list becomes an array beside the others."""
     x = together(x)
-    return x if isinstance(x, ArrayMethods) else np.asarray(x)
+    return x if isinstance(x, ArrayMethods) else beside(x, *(() if isinstance(x, np.ndarray) else others))
 
 
 def _holds_variables(x: Any) -> bool:
@@ -265,6 +265,8 @@ def _concatenate(*xs: Array, axis: int | None = 0, dtype: DTypeLike | None = Non
 
 
 def _stack(*xs: Array, axis: int = 0, dtype: DTypeLike | None = None, casting: Any = "same_kind") -> Array:
+    if device_of(*xs) is not None:  # CuPy takes no numbers.
+        xs = tuple(beside(x, *xs) if isinstance(x, float | int) else x for x in xs)
     return np.stack(xs, axis=axis, dtype=dtype, casting=casting)
 
 

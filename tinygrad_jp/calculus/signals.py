@@ -10,6 +10,7 @@ from tinygrad_jp.calculus.shapes import as_values, scatter_add, together
 from tinygrad_jp.core import PULLBACKS, Array, Axis, apply
 from tinygrad_jp.core.operators import plain
 from tinygrad_jp.core.table import composition
+from tinygrad_jp.devices import beside, fetched
 from tinygrad_jp.kinds import ArrayMethods, DTypeLike, np
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ def gradient(*varargs: Array, f: Array, axis: Axis = None, edge_order: int = 1) 
 
 def _spacings(varargs: tuple[Any, ...], f: Array, axes: tuple[int, ...]) -> list[Array]:
     """For each axis one step for all samples, or the steps between them."""
-    given = [together(v) for v in varargs]
+    given = [as_values(v, f) if isinstance(v, list | tuple) else together(v) for v in varargs]
     if not given:
         return [1.0] * len(axes)
     if len(given) == 1 and not np.ndim(given[0]):
@@ -189,7 +190,7 @@ def vander(x: Array, N: int | None = None, increasing: bool = False) -> Array:
     if n < 0:
         raise ValueError(f"np.vander: expected N of 0 or more, got {n}")
     powers = numpy.arange(n) if increasing else numpy.arange(n)[::-1]
-    return np.expand_dims(x, -1) ** powers
+    return np.expand_dims(x, -1) ** beside(powers, x)
 
 
 @composition(np.polyadd)
@@ -207,7 +208,7 @@ def polysub(a1: Array, a2: Array) -> Array:
 
 
 def _led_by_zeros(p: Array, n: int) -> Array:
-    return np.concatenate([np.zeros(n - len(p), p.dtype), p]) if len(p) < n else p
+    return np.concatenate([beside(numpy.zeros(n - len(p), p.dtype), p), p]) if len(p) < n else p
 
 
 @composition(np.polymul)
@@ -221,7 +222,7 @@ def _without_leading_zeros(p: Array) -> Array:
     if p.ndim > 1:
         raise ValueError(f"np.polymul: expected vectors of coefficients, got shape {p.shape}")
     found = np.nonzero(p)[0]
-    return p[found[0] :] if len(found) else p[:1] * 0 if len(p) else np.zeros(1, p.dtype)
+    return p[int(found[0]) :] if len(found) else p[:1] * 0 if len(p) else np.zeros(1, p.dtype)
 
 
 @composition(np.poly)
@@ -230,7 +231,7 @@ def poly(seq_of_zeros: Array) -> Array:
     zeros = np.atleast_1d(as_values(seq_of_zeros))
     if zeros.ndim != 1:
         raise ValueError(f"np.poly: expected a vector of zeros, got shape {zeros.shape}")
-    y = np.ones(1, zeros.dtype)
+    y = beside(numpy.ones(1, zeros.dtype), zeros)
     for z in zeros:
         y = np.convolve(y, np.stack([1, -z]).astype(zeros.dtype))
     return y
@@ -245,7 +246,7 @@ def polyder(p: Array, m: int = 1) -> Array:
         kind = ValueError if y.ndim else TypeError
         raise kind(f"np.polyder: expected a vector of coefficients, got shape {y.shape}")
     for _ in range(m):
-        y = y[:-1] * numpy.arange(len(y) - 1, 0, -1)
+        y = y[:-1] * beside(numpy.arange(len(y) - 1, 0, -1), y)
     return y
 
 
@@ -259,21 +260,22 @@ def polyint(p: Array, m: int = 1, k: Array | None = None) -> Array:
     y = as_values(p)
     for i in range(m):
         c = constants[i if len(constants) > 1 else 0]
-        y = np.concatenate([y / numpy.arange(len(y), 0, -1), np.reshape(c, 1)])
+        c = np.reshape(c if isinstance(c, ArrayMethods) else beside(c, y), 1)
+        y = np.concatenate([y / beside(numpy.arange(len(y), 0, -1), y), c])
     return y
 
 
 @composition(np.polyfit)
 def polyfit(x: Array, y: Array, deg: int, rcond: float | None = None, w: Array | None = None) -> Array:
     """The least squares of the powers of x, each scaled to length 1."""
-    x, y = as_values(x) + 0.0, as_values(y) + 0.0
+    x, y = as_values(x, y) + 0.0, as_values(y, x) + 0.0
     if deg < 0:
         raise ValueError(f"np.polyfit: expected deg of 0 or more, got {deg}")
     if x.ndim != 1 or not x.size or y.ndim not in (1, 2) or len(x) != len(y):
         raise TypeError(f"np.polyfit: expected a vector x and as many y, got {x.shape} and {y.shape}")
     powers = vander(x, int(deg) + 1)
     if w is not None:
-        w = as_values(w) + 0.0
+        w = as_values(w, x) + 0.0
         if w.shape != x.shape:
             raise TypeError(f"np.polyfit: expected weights of shape {x.shape}, got {w.shape}")
         powers, y = powers * w[:, None], y * (w[:, None] if y.ndim == 2 else w)
@@ -343,7 +345,7 @@ def _weights(x: Array, fweights: Array | None, aweights: Array | None) -> Array 
     for name, w in (("fweights", fweights), ("aweights", aweights)):
         if w is None:
             continue
-        w = as_values(w)
+        w = as_values(w, x)
         if name == "fweights" and (w != np.round(w)).any():
             raise TypeError("np.cov: expected whole numbers as fweights")
         if np.ndim(w) > 1 or np.shape(w) != x.shape[1:]:
@@ -374,7 +376,7 @@ def bincount(x: Array, weights: Array | None = None, minlength: int = 0) -> Arra
     x = plain(x)
     if weights is None:
         return numpy.bincount(x, None, minlength)
-    return apply(np.bincount, np.asarray(x), together(weights), minlength=minlength)
+    return apply(np.bincount, as_values(x, weights), together(weights), minlength=minlength)
 
 
 @composition(np.histogram)
@@ -385,7 +387,8 @@ def histogram(
     a, bins, range = plain(a), plain(bins), plain(range)
     if not isinstance(weights := together(weights), ArrayMethods):
         return numpy.histogram(a, bins, range, density, weights)
-    edges = numpy.histogram(a, bins, range, weights=plain(weights))[1]
+    edges = numpy.histogram(fetched(a), fetched(bins), range, weights=fetched(plain(weights)))[1]
+    edges = beside(edges, a)
     a = np.ravel(a)
     inside = (a >= edges[0]) & (a <= edges[-1])
     bin_of = np.minimum(np.searchsorted(edges, a[inside], "right"), len(edges) - 1) - 1
