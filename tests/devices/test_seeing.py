@@ -9,7 +9,9 @@ import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
 from tests import device
 from tests.cases import CASES
+from tests.devices.test_rules import lacking
 from tinygrad_jp import Film, Variable, debug, draw, get_dot_graph, models, optimizers, summary, trace
+from tinygrad_jp.devices import NotOnDevice
 
 X = np.array([[1.0, -2.0], [0.5, 3.0]])
 
@@ -69,8 +71,9 @@ def test_a_trace_of_any_function(case, cupy, constants_there, alike):
     constants_there()
     try:
         there = explained(case, cupy.asarray)
-    except (TypeError, AttributeError) as error:
-        pytest.skip(f"it does not run on a device, as test_rules.py knows: {error}")
+    except NotOnDevice as error:
+        assert lacking(case)
+        pytest.skip(str(error))
     alike(there, expected)
 
 
