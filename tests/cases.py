@@ -218,7 +218,7 @@ CASES: list[Case] = [
     case("var correction", lambda x: np.var(x, axis=0, correction=1), np.var, (4, 2)),
     case("std correction", lambda x: np.std(x, axis=0, correction=0.5), np.std, (4, 2)),
     case("var about a mean", lambda x: np.var(x, 1, mean=np.mean(x, 1, keepdims=True), ddof=1), np.square, (2, 3)),
-    case("std about any mean", lambda x, m: np.std(x, axis=1, mean=m, where=MASK), np.square, (2, 3), (2, 1)),
+    case("std about a mean", lambda x, m: np.std(x, 1, mean=m, where=MASK), reductions._deviation, (2, 3), (2, 1)),
     *(
         case(f"{f.__name__} {settings}", lambda x, f=f, s=settings: f(np.where(GAP, np.nan, x), **s), f, (2, 3))
         for f in [np.nansum, np.nanmean, np.nanvar, np.nanstd, np.nanmax, np.nanmin]

@@ -21,6 +21,22 @@ Rule: TypeAlias = Callable[..., Array]
 """From gy, y, the arguments and the settings of a function to the gradient of one argument, or of all."""
 
 
+DEFAULTS = {"where": True, "dtype": None, "casting": "same_kind", "order": "K", "subok": True}
+"""What every ufunc takes, and what it does without."""
+
+
+def in_dtype(ufunc: numpy.ufunc, args: Any, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The arguments of a ufunc in the floating dtype that its settings ask for, and those settings that are left."""
+    # np.dtype(float) == None, and an array is equal to nothing as a whole: compare types first.
+    default = {k for k, v in settings.items() if k in DEFAULTS and type(v) is type(DEFAULTS[k]) and v == DEFAULTS[k]}
+    left = {k: v for k, v in settings.items() if k not in default}
+    dtype = np.dtype(left.get("dtype", object))
+    if dtype.kind == "f" and f"{dtype.char * ufunc.nin}->{dtype.char}" in ufunc.types:
+        del left["dtype"]
+        args = [x.astype(dtype) if hasattr(x, "astype") else np.asarray(x, dtype) for x in args]
+    return args, left
+
+
 def method(func: Any) -> Callable[..., Any]:
     """The method of an array that calls NumPy's `func` on it."""
     return functools.wraps(func)(lambda self, *args, **settings: func(self, *args, **settings))
@@ -93,8 +109,8 @@ class ArrayMethods:
     def mT(self) -> Self:
         return np.swapaxes(self, -1, -2)
 
-    def reshape(self, *shape: Any) -> Self:
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+    def reshape(self, *shape: Any, **settings: Any) -> Self:
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, **settings)
 
     def transpose(self, *axes: Any) -> Self:
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
@@ -108,10 +124,10 @@ class ArrayMethods:
         return np.compress(condition, self, axis)
 
     def copy(self) -> Self:
-        return np.positive(self)
+        return np.copy(self)
 
-    def item(self) -> Any:
-        return self._array.item()
+    def item(self, *index: Any) -> Any:
+        return self._array.item(*index)
 
     def tolist(self) -> Any:
         return self._array.tolist()

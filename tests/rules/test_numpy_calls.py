@@ -575,6 +575,11 @@ SELECTIONS = [
     lambda x, z: (np.modf(3 * x), np.frexp(z)),
     lambda x, z: (x.clip(0), x.clip(max=0.1), x.clip(-0.1, 0.1)),
     lambda x, z: (x.real, z.conj(), z.conjugate(), x.cumprod(), x.round(1)),
+    lambda x, z: (x.reshape(3, 1, order="F"), z.reshape((1, 3), copy=True), np.reshape(x, -1, copy=False)),
+    lambda x, z: (x.astype(np.float32, copy=False), np.astype(z, np.float16, copy=False), x.item(0), z.item(-1)),
+    lambda x, z: (np.add(x, [1, 2, 3], dtype="f4"), np.power(2, z, dtype=np.float32), np.matmul(x, z, dtype="f4")),
+    lambda x, z: np.multiply(x, z, None, where=True, casting="same_kind", order="K", subok=True, dtype=None),
+    lambda x, z: np.cov(x, aweights=np.abs(z).astype(np.float32)),
     lambda x, z: (x.argpartition(1), x.nonzero(), x.searchsorted(0.1), np.std(x, mean=z)),
 ]
 
@@ -627,6 +632,57 @@ def test_an_outer_product_by_a_ufunc_gives_what_numpy_gives(ufunc):
             ours = ufunc.outer(x, z)
             assert same(ours, ufunc.outer(a, b))
             backward(ours)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("ufunc", [f for f in [*RULES, *SCIPY] if isinstance(f, np.ufunc)], ids=lambda f: f.__name__)
+def test_a_ufunc_in_another_dtype_gives_what_numpy_gives(ufunc):
+    for asked, dtype in itertools.product([np.float16, "f4", np.dtype(float)], [np.float16, np.float32, float, int]):
+        args = [np.array([[0.5, 0.25], [0.75, 0.5]]).astype(dtype) + (dtype is int)] * ufunc.nin
+        ours = outcome(ufunc, *map(Variable, args), dtype=asked)
+        if "does not support dtype" in str(ours):  # Some have no such float, or take an integer beside it.
+            mixed = any("f" in types and "i" in types for types in ufunc.types)
+            assert mixed or not any(np.dtype(asked).char in types for types in ufunc.types)
+        elif "an order or a shape" not in str(ours):
+            assert same(ours, outcome(ufunc, *args, dtype=asked), rtol=1e-3), (asked, dtype)
+            assert isinstance(ours, Exception) or not isinstance(outcome(backward, ours), Exception), (asked, dtype)
+
+
+def test_a_ufunc_that_leaves_elements_out_says_what_to_write():
+    x = Variable([1.0, 2.0])
+    for ufunc, *args in [(np.add, x, x), (np.exp, x), (np.copysign, x, 1), (np.maximum, x, x)]:
+        with pytest.raises(TypeError, match=r"where=; write np\.where\(mask, y, 0\)"):
+            ufunc(*args, where=x > 1)
+
+
+WIDENED = [
+    lambda x: np.modf(x),
+    lambda x: np.poly(x),
+    lambda x: np.average(x, returned=True),
+    lambda x: np.average(x, weights=np.arange(1, 4), returned=True),
+    lambda x: np.average(x, weights=x, returned=True),
+    lambda x: np.full_like(x, x[0]),
+    lambda x: x.copy(),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int64, np.int8, bool])
+@pytest.mark.parametrize("f", WIDENED)
+def test_of_integers_comes_the_dtype_that_comes_from_numpy(f, dtype):
+    a = np.array([1, 0, 2]).astype(dtype)
+    assert same(outcome(f, Variable(a)), outcome(f, a)), (outcome(f, Variable(a)), outcome(f, a))
+
+
+def test_a_deviation_from_a_given_mean_is_flat_where_all_are_equal():
+    x = Variable(np.ones(3))
+    np.std(x, mean=np.mean(x, keepdims=True)).backward()
+    assert x.grad.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_polynomial_that_its_samples_do_not_determine_is_warned_of():
+    for x in (np.ones(3), Variable(np.ones(3))):
+        with pytest.warns(np.exceptions.RankWarning, match="poorly conditioned"):
+            np.polyfit(x, [0.0, 1.0, 2.0], 1)
 
 
 NUMBERS = [2, 2.0, True, np.float32(2), np.float64(2), np.array(2.0), [1, 2, 1], [1.0, 2.0, 1.5], np.int8([1, 2, 1])]

@@ -199,8 +199,8 @@ def array(object: Any, dtype: DTypeLike | None = None) -> Array:
 
 
 @composition(np.astype)
-def astype(x: Array, dtype: DTypeLike) -> Array:
-    return x.astype(dtype)
+def astype(x: Array, dtype: DTypeLike, copy: bool = True) -> Array:
+    return x.astype(dtype, copy=copy)
 
 
 @composition(np.linspace)

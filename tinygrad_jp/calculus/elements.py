@@ -153,6 +153,9 @@ def divmod(x1: Array, x2: Array) -> tuple[Array, Array]:
 
 @composition(np.modf)
 def modf(x: Array) -> tuple[Array, Array]:
+    x = as_variable(x)
+    if x.dtype.kind != "f":  # Of integers, too, both parts are of a floating dtype.
+        x = x.astype(np.modf(np.empty(0, x.dtype))[0].dtype)
     return apply(_fraction, x), np.trunc(x)
 
 
@@ -187,7 +190,7 @@ def full_like(
 ) -> Array:
     """The fill value, broadcast."""
     kind = np.result_type(a) if dtype is None else dtype
-    return np.broadcast_to(apply(np.positive, fill_value), np.shape(a) if shape is None else shape).astype(kind)
+    return np.broadcast_to(apply(np.copy, fill_value), np.shape(a) if shape is None else shape).astype(kind)
 
 
 @composition(np.imag)

@@ -125,6 +125,16 @@ def d_std(
     return d_var(divide_or_zero(gy, 2 * y), y, x, axis, ddof, keepdims, dtype, where, correction)
 
 
+def _deviation(x: Array) -> Array:
+    return np.sqrt(x)
+
+
+@pullback(_deviation)
+def d_deviation(gy: Array, y: Array, x: Array) -> Array:
+    """That of the root of a variance; 0 where all elements are equal, as for np.std."""
+    return divide_or_zero(gy, 2 * y)
+
+
 def _spread(func: Any) -> Any:
     """The composition of np.var or np.std: one node, unless a mean is given, whose own gradient then counts."""
 
@@ -141,7 +151,7 @@ def _spread(func: Any) -> Any:
         counted = np.broadcast_to(settings.pop("where", True), np.shape(a))
         n = np.sum(counted, **{**settings, "dtype": None})
         y = y * beside((n / np.maximum(n - free, 0)).astype(y.dtype), y)
-        return np.sqrt(y) if func is np.std else y
+        return apply(_deviation, y) if func is np.std else y
 
     known = ("a", *inspect.signature(d_var).parameters.keys() - {"gy", "y", "x"}, "mean")
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in known]
@@ -306,11 +316,12 @@ def average(
     shape = np.shape(a)
     if weights is None:
         y = np.mean(a, axis=axis, keepdims=keepdims)
-        total = beside(np.asarray(np.size(a) / np.size(y), np.result_type(a)), y)
+        total = beside(np.asarray(np.size(a) / np.size(y), y.dtype), y)
     else:
         if np.shape(weights) != shape:
             weights = _weights_along(axis, weights, shape)
         total = np.sum(np.broadcast_to(weights, shape), axis=axis, keepdims=keepdims)
+        total = total if total.dtype.kind == "f" else total.astype(np.float64)
         if (total == 0).any():
             raise ZeroDivisionError("np.average: expected weights that do not sum to zero")
         y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total

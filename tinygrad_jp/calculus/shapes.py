@@ -177,7 +177,7 @@ def pad(
 
 
 @pullback(np.reshape)
-def d_reshape(gy: Array, y: Array, x: Array, shape: Shape, order: str = "C") -> Array:
+def d_reshape(gy: Array, y: Array, x: Array, shape: Shape, order: str = "C", copy: bool | None = None) -> Array:
     """The same elements in x's shape."""
     if order in ("C", "F"):
         return np.reshape(gy, x.shape, order=order)

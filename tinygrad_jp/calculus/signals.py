@@ -8,6 +8,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from tinygrad_jp.calculus.shapes import as_values, scatter_add, together
 from tinygrad_jp.core import PULLBACKS, Array, Axis, apply
+from tinygrad_jp.core.errors import warn_user
 from tinygrad_jp.core.operators import plain
 from tinygrad_jp.core.table import composition
 from tinygrad_jp.devices import beside, fetched
@@ -231,6 +232,7 @@ def poly(seq_of_zeros: Array) -> Array:
     zeros = np.atleast_1d(as_values(seq_of_zeros))
     if zeros.ndim != 1:
         raise ValueError(f"np.poly: expected a vector of zeros, got shape {zeros.shape}")
+    zeros = zeros if zeros.dtype in (np.float32, np.float64) else zeros.astype(np.float64)
     y = beside(numpy.ones(1, zeros.dtype), zeros)
     for z in zeros:
         y = np.convolve(y, np.stack([1, -z]).astype(zeros.dtype))
@@ -280,7 +282,10 @@ def polyfit(x: Array, y: Array, deg: int, rcond: float | None = None, w: Array |
             raise TypeError(f"np.polyfit: expected weights of shape {x.shape}, got {w.shape}")
         powers, y = powers * w[:, None], y * (w[:, None] if y.ndim == 2 else w)
     scale = np.sqrt(np.sum(powers * powers, axis=0))
-    c = np.linalg.lstsq(powers / scale, y, len(x) * np.finfo(x.dtype).eps if rcond is None else rcond)[0]
+    rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
+    c, _, rank, _ = np.linalg.lstsq(powers / scale, y, rcond)
+    if rank != powers.shape[1]:
+        warn_user("Polyfit may be poorly conditioned", numpy.exceptions.RankWarning)
     return c / (scale[:, None] if y.ndim == 2 else scale)
 
 
@@ -346,6 +351,7 @@ def _weights(x: Array, fweights: Array | None, aweights: Array | None) -> Array 
         if w is None:
             continue
         w = as_values(w, x)
+        w = w if w.dtype == np.float64 else w.astype(np.float64)
         if name == "fweights" and (w != np.round(w)).any():
             raise TypeError("np.cov: expected whole numbers as fweights")
         if np.ndim(w) > 1 or np.shape(w) != x.shape[1:]:

@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tinygrad_jp.core.errors import name_of
 from tinygrad_jp.core.table import Variadic
 
@@ -51,6 +53,8 @@ def check_settings(func: Any, settings: dict[str, Any], rule: Any) -> None:
     for name in settings:
         if name not in known and "kw" not in known:  # np.piecewise hands them on.
             remedy = f"it supports {', '.join(known)}" if known else "call it without"
+            if isinstance(func, np.ufunc) and name == "where":  # Without out=, the rest of the result is never written.
+                remedy = "write np.where(mask, y, 0) of its result y"
             raise TypeError(f"{name_of(func)}: its rule does not support {name}=; {remedy}")
 
 
@@ -62,4 +66,5 @@ def _setting_names(rule: Any) -> tuple[str, ...]:
         return tuple(p.name for p in parameters if p.kind == p.KEYWORD_ONLY)
     if callable(rule):
         return tuple(inspect.signature(rule).parameters)
-    return tuple(inspect.signature(rule[-1]).parameters)[2 + len(rule) :]
+    last = [r for r in rule if r is not None][-1]
+    return tuple(inspect.signature(last).parameters)[2 + len(rule) :]

@@ -12,7 +12,7 @@ from tinygrad_jp.core.errors import call_error, check_nothing_lost, missing_rule
 from tinygrad_jp.core.table import COMPOSITIONS, LATE, NONDIFFERENTIABLE, PULLBACKS
 from tinygrad_jp.devices import fetched, on_device
 from tinygrad_jp.hints import array_error
-from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, is_table, method, reflected
+from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, in_dtype, is_table, method, reflected
 
 NUMBERS = (float, int, np.ndarray, np.generic, complex)
 CONSTANTS = (*NUMBERS, list, tuple)
@@ -114,7 +114,7 @@ class Operators(ArrayMethods):
     __floordiv__, __divmod__ = map(method, (np.floor_divide, np.divmod))
     __rfloordiv__, __rdivmod__ = map(reflected, (np.floor_divide, np.divmod))
 
-    def astype(self, dtype: DTypeLike) -> Self:
+    def astype(self, dtype: DTypeLike, *, copy: bool = True) -> Self:
         return self.call(astype, self, dtype=dtype)
 
     def __getitem__(self, index: Index) -> Self:
@@ -156,6 +156,8 @@ class Operators(ArrayMethods):
             warn_user(f"{name_of(ufunc)}: write v.data where v is a gradient: w.data -= lr * w.grad.data", UserWarning)
             return func(*plain(args), **kwargs)
         if func in PULLBACKS:
+            if kwargs:
+                args, kwargs = in_dtype(func, args, kwargs)
             return self.call(func, *args, **kwargs)
         if func in COMPOSITIONS:
             check_settings(func, kwargs, COMPOSITIONS[func])
