@@ -215,6 +215,13 @@ HINTS: dict[str, dict[str, str]] = {
         "assign": "v.data = array",
         **{name: f"np.{name}(v)" for name in ("exp", "log", "sqrt", "abs", "sin", "cos", "tanh", "square")},
         "pow": "v ** 2",
+        # Of arrays, what writes into them, which a graph would not see, and what is not of the numbers.
+        **{name: f"v = np.{name}(v, …), as v.{name}(…) would write into v" for name in ("sort", "partition", "resize")},
+        "fill": "v = np.full_like(v, value)",
+        "put": "v = np.where(mask, values, v)",
+        "ptp": "np.ptp(v)",
+        "flat": "v.ravel()",
+        **{name: f"v.data.{name}" for name in ("flags", "strides", "itemsize", "base", "tobytes", "setflags", "dump")},
         "add_": "v.data += …",
         "mul_": "v.data *= …",
         "relu": "F.relu(v)",
@@ -300,13 +307,22 @@ _PYTHON_OF_SCIPY = {
 }
 
 
+_PYTHON_OF_NUMPY = {
+    "full": "np.full_like(array, v) or np.broadcast_to(v, shape)",
+    "AxisConcatenator": "np.concatenate for np.r_, np.column_stack for np.c_",
+    "vectorize": "NumPy's own functions of whole arrays",
+}
+
+
 def array_error() -> TypeError:
     """An error for a Variable that would become an array, in the name of SciPy's function if that asked for one."""
     frame, name = sys._getframe(2), ""
+    numpys = frame.f_globals.get("__name__", "").startswith("numpy.")
+    remedy = _PYTHON_OF_NUMPY.get(frame.f_code.co_qualname.partition(".")[0]) if numpys else None
     while frame and frame.f_globals.get("__name__", "").startswith("scipy."):
         frame, name = frame.f_back, frame.f_code.co_name  # type: ignore[assignment]
     who = f"scipy's {name} is Python code that makes arrays; a" if name else "a"
-    remedy = _PYTHON_OF_SCIPY.get(name, ".data, np.stack of a list or np.block of a nested one")
+    remedy = remedy or _PYTHON_OF_SCIPY.get(name, ".data, np.stack of a list or np.block of a nested one")
     return TypeError(f"{who} Variable does not turn into an array silently, its graph would be lost; use {remedy}")
 
 

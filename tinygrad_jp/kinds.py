@@ -53,10 +53,12 @@ def _plain_method(func: Any) -> Callable[..., Any]:
 
 
 def _reduction(func: Any) -> Callable[..., Any]:
-    """A method that reduces an array. By position it takes what DeZero's methods take: axis, then keepdims."""
+    """A method that reduces an array. By position it takes axis and keepdims, as DeZero's do, or what NumPy's do."""
 
-    def reduced(self: Any, axis: Axis = None, keepdims: bool = False, **settings: Any) -> Any:
-        return func(self, axis=axis, keepdims=keepdims, **settings)
+    def reduced(self: Any, axis: Axis = None, *rest: Any, **settings: Any) -> Any:
+        if len(rest) == 1 and isinstance(rest[0], int | numpy.bool_):  # In NumPy's order dtype or out is next.
+            return func(self, axis=axis, keepdims=rest[0], **settings)
+        return func(self, axis, *rest, **settings)
 
     reduced.__name__, reduced.__doc__ = func.__name__, f"`np.{func.__name__}` of this array."
     return reduced
@@ -145,7 +147,7 @@ class ArrayMethods:
 
     sum, mean, max, min, prod, var, std = map(_reduction, (np.sum, np.mean, np.max, np.min, np.prod, np.var, np.std))
     swapaxes, squeeze, dot, cumsum, cumprod = map(method, (np.swapaxes, np.squeeze, np.dot, np.cumsum, np.cumprod))
-    sort, partition, choose, conj, conjugate = map(method, (np.sort, np.partition, np.choose, np.conj, np.conjugate))
+    choose, conj, conjugate = map(method, (np.choose, np.conj, np.conjugate))
     repeat, take, diagonal, trace = map(method, (np.repeat, np.take, np.diagonal, np.trace))
     argmax, argmin, argsort, argpartition = map(_plain_method, (np.argmax, np.argmin, np.argsort, np.argpartition))
     all, any, round, nonzero, searchsorted = map(_plain_method, (np.all, np.any, np.round, np.nonzero, np.searchsorted))

@@ -579,6 +579,9 @@ SELECTIONS = [
     lambda x, z: (x.astype(np.float32, copy=False), np.astype(z, np.float16, copy=False), x.item(0), z.item(-1)),
     lambda x, z: (np.add(x, [1, 2, 3], dtype="f4"), np.power(2, z, dtype=np.float32), np.matmul(x, z, dtype="f4")),
     lambda x, z: np.multiply(x, z, None, where=True, casting="same_kind", order="K", subok=True, dtype=None),
+    lambda x, z: (x.sum(0, np.float32), x.mean(0, None, None, True), x.max(0, None, True)),
+    lambda x, z: (x.var(0, None, None, 1, keepdims=True), x.prod(0, None, None, True, 2.0), z.min(0, None, False, 0.1)),
+    lambda x, z: (x.sum(None, dtype=np.float32), x.prod(0, keepdims=1), x.std(ddof=1), x.min(keepdims=np.True_)),
     lambda x, z: np.cov(x, aweights=np.abs(z).astype(np.float32)),
     lambda x, z: (x.argpartition(1), x.nonzero(), x.searchsorted(0.1), np.std(x, mean=z)),
 ]
@@ -653,6 +656,26 @@ def test_a_ufunc_that_leaves_elements_out_says_what_to_write():
     for ufunc, *args in [(np.add, x, x), (np.exp, x), (np.copysign, x, 1), (np.maximum, x, x)]:
         with pytest.raises(TypeError, match=r"where=; write np\.where\(mask, y, 0\)"):
             ufunc(*args, where=x > 1)
+
+
+PYTHON = [
+    (lambda x: np.full(3, x[0]), "np.full_like"),
+    (lambda x: np.r_[x, 1.0], "np.concatenate"),
+    (lambda x: np.c_[x, x], "np.column_stack"),
+    (lambda x: np.vectorize(lambda v: v * v)(x), "whole arrays"),
+    (lambda x: np.array([x, x]), "np.stack"),
+    (lambda x: np.frompyfunc(lambda v: v * 2, 1, 1)(x), r"^<lambda>.*: no rule"),
+    (lambda x: x.sort(), r"v = np\.sort"),
+    (lambda x: x.partition(1), r"v = np\.partition"),
+    (lambda x: x.fill(0), r"np\.full_like"),
+    (lambda x: x.strides, r"v\.data\.strides"),
+]
+
+
+@pytest.mark.parametrize(("f", "remedy"), PYTHON)
+def test_what_cannot_be_recorded_says_what_to_write(f, remedy):
+    with pytest.raises((TypeError, AttributeError), match=remedy):
+        f(Variable([0.3, -0.7, 0.9]))
 
 
 WIDENED = [

@@ -18,7 +18,9 @@ def name_of(func: Any) -> str:
     if isinstance(getattr(func, "__self__", None), np.ufunc):  # np.add.reduce
         return f"{name_of(func.__self__)}.{func.__name__}"
     if isinstance(func, np.ufunc):  # It does not say where it is from.
-        return f"{'np' if getattr(np, func.__name__, None) is func else 'scipy.special'}.{func.__name__}"
+        places = {"np.": np, "scipy.special.": sys.modules.get("scipy.special")}
+        of = [place for place, module in places.items() if getattr(module, func.__name__, None) is func]
+        return "".join(of[:1]) + func.__name__
     module = str(getattr(func, "__module__", None) or "numpy")
     return f"{module.replace('numpy', 'np')}.{func.__name__}" if module.startswith("numpy") else plain_name(func)
 
