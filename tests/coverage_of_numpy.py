@@ -147,6 +147,7 @@ OTHERS = {
     "delete": "delete(M, 1, 0)",
     "insert": "insert(x, 1, x[0])",
     "meshgrid": "meshgrid(x, M[1])",
+    "ix_": "ix_(x, M[1])[1] * x[0]",
     "linspace": "linspace(x[0], x[1], 5)",
     "logspace": "logspace(x[0], x[1], 5)",
     "geomspace": "geomspace(x[0], x[1], 5)",

@@ -373,7 +373,7 @@ SEQUENCES = {
     np.dstack: [{}],
 }
 ELSEWHERE = {np.where, np.einsum, np.select, np.choose, np.compress, np.extract, np.bincount, np.histogram}
-ELSEWHERE |= {np.full, np.array, np.asarray, np.astype, np.poly, np.polyfit}
+ELSEWHERE |= {np.full, np.array, np.asarray, np.astype, np.ix_, np.poly, np.polyfit}
 # What NumPy can do and no rule here: it is refused by one sentence.
 UNSUPPORTED = {
     **{"out": np.zeros(1), "where": True, "initial": 1.0, "order": "x", "copy": True, "mean": 0.0},
@@ -582,6 +582,7 @@ SELECTIONS = [
     lambda x, z: (x.sum(0, np.float32), x.mean(0, None, None, True), x.max(0, None, True)),
     lambda x, z: (x.var(0, None, None, 1, keepdims=True), x.prod(0, None, None, True, 2.0), z.min(0, None, False, 0.1)),
     lambda x, z: (x.sum(None, dtype=np.float32), x.prod(0, keepdims=1), x.std(ddof=1), x.min(keepdims=np.True_)),
+    lambda x, z: np.hypot(*np.ix_(x, z[:2])) + np.ones((3, 3))[np.ix_([0, 2, 1], z[:2] > 0)],
     lambda x, z: np.cov(x, aweights=np.abs(z).astype(np.float32)),
     lambda x, z: (x.argpartition(1), x.nonzero(), x.searchsorted(0.1), np.std(x, mean=z)),
 ]

@@ -8,9 +8,10 @@ import numpy
 from tinygrad_jp.calculus.shapes import as_values, scatter_add, together
 from tinygrad_jp.core import PULLBACKS, Array, Axis, Shape, apply, pullback
 from tinygrad_jp.core.arrays import sum_to
+from tinygrad_jp.core.operators import plain
 from tinygrad_jp.core.table import CALLS, composition
 from tinygrad_jp.devices import beside
-from tinygrad_jp.kinds import DTypeLike, np
+from tinygrad_jp.kinds import ArrayMethods, DTypeLike, np
 
 
 def gather_back(gy: Array, x: Array, moved: Callable[[Array], Array]) -> Array:
@@ -132,6 +133,14 @@ def meshgrid(*xi: Array, copy: bool = True, sparse: bool = False, indexing: str 
         for x, i in zip(map(together, xi), axes, strict=True)
     ]
     return tuple(grids) if sparse else broadcast_arrays(*grids)
+
+
+@composition(np.ix_)
+def ix_(*args: Array) -> tuple[Array, ...]:
+    """Indices, which are plain; but vectors of floats are an open mesh."""
+    meshes = numpy.ix_(*map(plain, args))
+    floats = [isinstance(x, ArrayMethods) and x.dtype.kind == "f" and x.size > 0 for x in args]
+    return tuple(np.reshape(x, m.shape) if f else m for x, m, f in zip(args, meshes, floats, strict=True))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -235,7 +235,7 @@ NONDIFFERENTIABLE |= {
     *(np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.shares_memory, np.may_share_memory),
     *(np.argpartition, np.flatnonzero, np.lexsort, np.nanargmax, np.nanargmin, np.digitize, np.isin, np.array_equiv),
     *(np.isposinf, np.isneginf, np.isreal, np.iscomplex, np.spacing, np.linalg.matrix_rank, np.common_type),
-    *(np.can_cast, np.min_scalar_type, np.tril_indices_from, np.triu_indices_from, np.diag_indices_from, np.ix_),
+    *(np.can_cast, np.min_scalar_type, np.tril_indices_from, np.triu_indices_from, np.diag_indices_from),
     *(np.gcd, np.lcm),
     *(np.ravel_multi_index, np.unravel_index, np.einsum_path, np.isnat),
     *(np.zeros_like, np.ones_like, np.empty_like, np.array_repr, np.array_str, np.array2string),
