@@ -15,7 +15,7 @@ PACKAGE = Path(tinygrad_jp.__file__).parent
 LONGEST = 450  # lines of a module
 LARGEST = {"core": 1300, "calculus": 3700}  # lines of a room
 
-# room: (what is in it, the rooms that it may use). The README shows the first two columns.
+# room: (what is in it, the rooms that it may use). tinygrad_jp/README.md shows the first two columns.
 ROOMS = {
     "core": (
         "the engine: `Variable` and `Function`, the one loop that walks back, the empty table of derivatives",
@@ -151,9 +151,8 @@ def test_no_file_and_no_room_is_too_large_to_read():
 
 
 def test_the_readme_shows_the_plan():
-    readme = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
-    table = readme.partition("## The package")[2]
-    rows = dict(re.findall(r"^\| \[`(\w+)(?:\.py|/)`\]\(tinygrad_jp/\1(?:\.py|/)\) \| (.+) \|$", table, re.M))
+    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \[`(\w+)(?:\.py|/)`\]\(\1(?:\.py|/)\) \| (.+) \|$", readme, re.M))
     assert rows == {room: caption for room, (caption, _) in ROOMS.items()}
 
 

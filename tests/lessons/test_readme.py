@@ -2,7 +2,10 @@
 
 import contextlib
 import io
+import os
 import re
+import subprocess
+import sys
 import textwrap
 import tokenize
 from pathlib import Path
@@ -14,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 BLOCKS = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.S)
 READMES = sorted(ROOT.glob("README*.md"))
 INDEXES = sorted(ROOT.glob("examples/README*.md"))
-COURSE = sorted(ROOT.glob("examples/course/README*.md"))
+# Every other page that there is in two languages.
+FOLDERS = ("tests", "tests/benchmarks", "tinygrad_jp", "examples", "examples/course")
+PAGES = [path for folder in (".", *FOLDERS) for path in sorted((ROOT / folder).glob("*.ja.md"))]
 # A block of code, or else what stands between blank lines: a heading, a paragraph, a list, a table.
 PARTS = re.compile(r"^```.*?^```$|^[^\n]+(?:\n[^\n]+)*", re.S | re.M)
 # What is the same in both languages: code, links, pictures but for their alt, numbers such as 3.11, 60,000 and 2-10-1.
@@ -35,6 +40,21 @@ def test_code_prints_what_the_readme_says(readme, tmp_path, monkeypatch):
         assert printed.getvalue() == expected
 
 
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_code_can_be_pasted_line_by_line(readme, tmp_path):
+    """Into a plain Python, where a blank line ends a block, and nothing but a blank line does."""
+    blocks = [code for code, _ in BLOCKS.findall(readme.read_text(encoding="utf-8"))]
+    command = [sys.executable, "-i", "-q", "-c", ""]
+    typed = "".join(f"{code}\n" for code in blocks)
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSTARTUP": "", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        command, input=typed, capture_output=True, text=True, cwd=tmp_path, env=env, encoding="utf-8", check=True
+    )
+    assert "Error" not in done.stderr, done.stderr
+    printed = "".join(expected for _, expected in BLOCKS.findall(readme.read_text(encoding="utf-8")))
+    assert [line for line in printed.splitlines() if line not in done.stdout] == []
+
+
 def test_type_checkers_see_the_readmes_code():
     """In tests/typing/consumer.py, to which mypy and pyright are put by .ci/run."""
     consumer = without_blank_lines((ROOT / "tests/typing/consumer.py").read_text(encoding="utf-8"))
@@ -48,7 +68,7 @@ def without_blank_lines(text):
 
 @pytest.mark.parametrize(
     "readme",
-    [*sorted(ROOT.glob("*.md")), ROOT / "tests/README.md", *INDEXES, *COURSE],
+    [*sorted(ROOT.glob("*.md")), *(path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.md")))],
     ids=lambda path: path.relative_to(ROOT).as_posix(),
 )
 def test_links_lead_somewhere(readme):
@@ -73,20 +93,20 @@ def test_the_index_has_every_example(index):
     assert all(picture in ("", name) for picture, name in rows)
 
 
-@pytest.mark.parametrize("folder", [".", "examples", "examples/course"])
-def test_the_two_languages_keep_in_step(folder):
-    english, japanese = ((ROOT / folder / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md"))
-    assert outline(other_language(japanese)) == outline(english)
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_two_languages_keep_in_step(page):
+    english = page.with_name(page.name.replace(".ja.md", ".md")).read_text(encoding="utf-8")
+    assert outline(other_language(page.read_text(encoding="utf-8"))) == outline(english)
 
 
-# The pages that there are in both languages.
-PAGES = r"(README|mistakes|recipes)(\.ja)?\.md"
+# The pages that there are in both languages, as links name them.
+NAMES = "|".join({path.name.removesuffix(".ja.md") for path in PAGES})
 
 
 def other_language(text):
     """`text`, which may link to pages and steps in its language and set lang=, as the other language does it."""
     text = re.sub(r"\b(en|ja)(?=/step\d\d)|(?<=step\d\d\.)(en|ja)", lambda m: "ja" if m[0] == "en" else "en", text)
-    text = re.sub(PAGES, lambda m: f"{m[1]}.md" if m[2] else f"{m[1]}.ja.md", text)
+    text = re.sub(rf"({NAMES})(\.ja)?\.md", lambda m: f"{m[1]}.md" if m[2] else f"{m[1]}.ja.md", text)
     return re.sub(r'lang="(en|ja)"', lambda m: f'lang="{"ja" if m[1] == "en" else "en"}"', text)
 
 

@@ -1,6 +1,6 @@
 """What a user writes, for type checkers: mypy and pyright find nothing to say about it, but where a line ignores them.
 
-The functions without annotations hold the code of the README, word for word; a test compares them.
+The functions without annotations hold the code of the README, word for word (a test compares them), and more like it.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -33,8 +33,11 @@ def see_it():
     y = a * b + a
     steps = trace(y, names=locals(), lang="en")
     print(steps.explain())
+    print(steps.check(a=3.0))  # derived by hand, and wrong
 
-    print(steps.check(a=3.0))
+    from tinygrad_jp import source
+
+    print(source(y, names=locals(), lang="en"))
 
 
 def take_it_with_you():
@@ -60,6 +63,15 @@ def how_it_works():
     x.cleargrad()
     gx.backward()  # 12x² − 4
     print(gx, x.grad)
+
+
+def derivatives_of_derivatives():
+    from tinygrad_jp import grad
+
+    def f(x):
+        return x**4 - 2 * x**2
+
+    print(grad(f)(2.0), grad(grad(f))(2.0))  # 4x³ − 4x and 12x² − 4
 
 
 def derivatives_as_functions():
