@@ -52,7 +52,7 @@ from tinygrad_jp.randomness import seed
 from tinygrad_jp.testing import gradient_check
 from tinygrad_jp.tracing import Trace, trace
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "PULLBACKS",
