@@ -141,7 +141,7 @@ MEMBERS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "Function": {"outputs": _outputs, "backward": _backward, "generation": lambda f: _depth(f) - 1},
     "Layer": {
         "_params": lambda layer: layer._members(),
-        "outputs": lambda layer: getattr(layer, "_outputs", []),
+        "outputs": lambda layer: [*getattr(layer, "_outputs", ())],
         "in_size": lambda layer: layer._in_size(),
         "in_channels": lambda layer: None if layer.W.data is None else layer._in_channels(),
         **{name: _part(name) for name in ("x2h", "h2h", *(f"{a}2{b}" for a in "xh" for b in "fiou"))},

@@ -68,6 +68,10 @@ def _convert(arguments: dict[str, Any], names: tuple[str, ...], integers: bool) 
     return stored
 
 
+# A tuple: a union would be made anew at each call, which takes a tenth of a small loss.
+_ARRAYS = (np.ndarray, np.generic, ArrayMethods, int, float)
+
+
 def as_array(x: Any, *others: Any) -> Any:
     """`x` itself if it is an array, a Variable or a number, otherwise the array of a list or table, beside `others`."""
-    return x if isinstance(x, np.ndarray | np.generic | ArrayMethods | int | float) else beside(x, *others)
+    return x if isinstance(x, _ARRAYS) else beside(x, *others)

@@ -77,8 +77,12 @@ class Layer:
             if options or len(inputs) != 1 or getattr(inputs[0], "dtype", None) is not dtype:
                 inputs, options = self._convert(inputs, options, dtype)
         y = self.forward(*inputs, **options)
-        outputs = (y,) if isinstance(y, Variable) else tuple(_variables(y))
-        _remember(self, [ref(output) for output in outputs])
+        if isinstance(y, Variable):
+            outputs = (y,)
+            _remember(self, (ref(y),))
+        else:
+            outputs = tuple(_variables(y))
+            _remember(self, tuple(map(ref, outputs)))
         for output in outputs:
             # Pictures need this: all that was recorded since `start` was recorded inside this layer.
             if (f := output.creator) is not None and f.sequence > start:

@@ -152,9 +152,10 @@ class Optimizer:
             raise RuntimeError(f"{type(self).__name__}: no parameter has a gradient; call loss.backward() first")
         self._fill_buckets(params)
         # Written past the check in `__setattr__`, which is for users and takes a fifth of a small update.
-        write, t = object.__setattr__, self._next()
+        write, plain = object.__setattr__, type(self).update is Optimizer.update and type(self.t) is int
+        t = self.t + 1 if plain else self._next()
         # An optimizer of one's own may have no lr but a `rate` of its own, and something else in `t`.
-        lr, counts = getattr(self, "lr", None), isinstance(self.t, int)
+        lr, counts = getattr(self, "lr", None), plain or isinstance(self.t, int)
         rate = lr if lr is None or type(lr) is float else self._rate(lr, t)
         if lr is not None:
             write(self, "rate", rate)
