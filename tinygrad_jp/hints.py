@@ -216,7 +216,7 @@ HINTS: dict[str, dict[str, str]] = {
         **{name: f"np.{name}(v)" for name in ("exp", "log", "sqrt", "abs", "sin", "cos", "tanh", "square")},
         "pow": "v ** 2",
         # Of arrays, what writes into them, which a graph would not see, and what is not of the numbers.
-        **{name: f"v = np.{name}(v, …), as v.{name}(…) would write into v" for name in ("sort", "partition", "resize")},
+        **{name: f"v = np.{name}(v, …), as {name} would write into v" for name in ("sort", "partition", "resize")},
         "fill": "v = np.full_like(v, value)",
         "put": "v = np.where(mask, values, v)",
         "ptp": "np.ptp(v)",

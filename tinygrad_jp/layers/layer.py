@@ -77,6 +77,7 @@ class Layer:
             if options or len(inputs) != 1 or getattr(inputs[0], "dtype", None) is not dtype:
                 inputs, options = self._convert(inputs, options, dtype)
         y = self.forward(*inputs, **options)
+        outputs: tuple[Variable, ...]
         if isinstance(y, Variable):
             outputs = (y,)
             _remember(self, (ref(y),))
