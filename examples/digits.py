@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from running import at_least_one, run
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import DataLoader, datasets, models, no_grad, optimizers, plot_dot_graph, progress, seed, test_mode
@@ -73,7 +74,7 @@ def draw(name, model, train_set, losses, accuracies, out):
 
 def arguments(description, epochs):
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--epochs", type=at_least_one, default=epochs, metavar="N")
     parser.add_argument("--out", type=Path, default=OUTPUT, help="where the pictures go (default: %(default)s)")
     return parser
 
@@ -89,4 +90,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

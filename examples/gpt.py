@@ -15,6 +15,7 @@ from pydoc_data.topics import topics
 
 import matplotlib as mpl
 import numpy as np
+from running import at_least_one, run
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import models, no_grad, optimizers, progress, test_mode
@@ -112,7 +113,7 @@ def draw(model, text, losses, tests, path):
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Train a small GPT on a text.")
     parser.add_argument("--text", type=Path, help="a file to learn from (default: the text of Python's help)")
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=at_least_one, default=2500)
     parser.add_argument("--out", type=Path, default=OUTPUT, help="where the picture goes (default: %(default)s)")
     args = parser.parse_args(argv)
     text = Text(args.text.read_text(encoding="utf-8") if args.text else "\n\n".join(topics.values())[:200_000])
@@ -127,4 +128,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

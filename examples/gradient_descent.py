@@ -128,4 +128,6 @@ def draw_path(axes, f, start, path, name, side):
 
 
 if __name__ == "__main__":
-    main()
+    from running import run
+
+    run(main)

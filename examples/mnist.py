@@ -6,6 +6,7 @@ Reads the files from the directory in TINYGRAD_JP_DATA, else downloads them once
 """
 
 from digits import arguments, draw, train
+from running import at_least_one, run
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import datasets, models, seed
@@ -13,7 +14,7 @@ from tinygrad_jp import datasets, models, seed
 
 def main(argv=None):
     parser = arguments("Train an MLP on MNIST.", epochs=5)
-    parser.add_argument("--examples", type=int, default=60_000, help="how many to train on (default: all)")
+    parser.add_argument("--examples", type=at_least_one, default=60_000, help="how many to train on (default: all)")
     args = parser.parse_args(argv)
     seed(0)
     train_set, test_set = datasets.MNIST(train=True), datasets.MNIST(train=False)
@@ -25,4 +26,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

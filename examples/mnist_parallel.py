@@ -10,6 +10,7 @@ process. On one machine whose cores all work already, more processes are no fast
 import argparse
 
 import numpy as np
+from running import at_least_one, run
 
 import tinygrad_jp.functions as F
 from tinygrad_jp import DataLoader, datasets, models, no_grad, optimizers, progress, seed
@@ -22,8 +23,8 @@ def as_row(image):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Train an MLP on MNIST, on as many processes as mpiexec starts.")
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--examples", type=int, default=60_000, help="how many to train on (default: all)")
+    parser.add_argument("--epochs", type=at_least_one, default=5)
+    parser.add_argument("--examples", type=at_least_one, default=60_000, help="how many to train on (default: all)")
     args = parser.parse_args(argv)
 
     world = World()
@@ -54,4 +55,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -92,4 +92,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    from running import run
+
+    run(main)

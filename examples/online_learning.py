@@ -74,4 +74,6 @@ def draw(errors):
 
 
 if __name__ == "__main__":
-    main()
+    from running import run
+
+    run(main)

@@ -114,4 +114,6 @@ def animate(figure, lines, frames, out):
 
 
 if __name__ == "__main__":
-    main()
+    from running import run
+
+    run(main)

@@ -116,4 +116,6 @@ def picture(graph, films):
 
 
 if __name__ == "__main__":
-    main()
+    from running import run
+
+    run(main)

@@ -82,4 +82,6 @@ def draw(found):
 
 
 if __name__ == "__main__":
-    main()
+    from running import run
+
+    run(main)

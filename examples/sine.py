@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from running import at_least_one, run
 
 import tinygrad_jp.layers as L
 from tinygrad_jp import datasets, models, no_grad, optimizers, progress, seed
@@ -80,8 +81,8 @@ def draw(curve, drawn, losses, path):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Predict a noisy sine by recurrent networks.")
-    parser.add_argument("--epochs", type=int, default=500, help="periods to train on (default: %(default)s)")
-    parser.add_argument("--hidden", type=int, default=32, help="size of the state (default: %(default)s)")
+    parser.add_argument("--epochs", type=at_least_one, default=500, help="periods to train on (default: %(default)s)")
+    parser.add_argument("--hidden", type=at_least_one, default=32, help="size of the state (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=OUTPUT, help="where the picture goes (default: %(default)s)")
     args = parser.parse_args(argv)
     seed(0)
@@ -101,4 +102,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -97,3 +97,32 @@ def test_every_example_is_run():
     tested = set(re.findall(r'run\("(\w+\.py)"', "\n".join(texts)))
     examples = [path for path in EXAMPLES.glob("*.py") if "def main(" in path.read_text(encoding="utf-8")]
     assert tested == {path.name for path in examples}
+
+
+def stopped(name, *args, **env):
+    command = [sys.executable, str(EXAMPLES / name), *args]
+    env = {key: value for key, value in os.environ.items() if key != "TINYGRAD_JP_DATA"} | env
+    env["PYTHONPATH"] = str(EXAMPLES.parent)
+    return subprocess.run(command, capture_output=True, text=True, env=env)
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("digits.py", "--epochs"), ("gpt.py", "--steps"), ("sine.py", "--hidden")]
+)
+def test_a_number_that_makes_no_sense_is_one_line(name, option):
+    done = stopped(name, option, "0")
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].endswith("expected a whole number above 0, got '0'")
+    assert "Traceback" not in done.stderr
+
+
+def test_no_data_and_no_network_is_one_line(tmp_path):
+    (tmp_path / "nothing").write_text("")  # No folder can be made below it.
+    done = stopped("mnist.py", "--epochs", "1", XDG_CACHE_HOME=str(tmp_path / "nothing"))
+    assert done.returncode == 1 and done.stderr.startswith("mnist.py: ") and "Traceback" not in done.stderr
+
+
+def test_a_reader_who_has_seen_enough_ends_it_quietly(tmp_path):
+    command = f"'{sys.executable}' '{EXAMPLES / 'digits.py'}' --epochs 2 --out '{tmp_path}' | head -n 1"
+    env = os.environ | {"PYTHONPATH": str(EXAMPLES.parent)}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env)
+    assert "epoch" in done.stdout and "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr

@@ -123,6 +123,8 @@ def softmax_cross_entropy(
 ) -> Variable:
     """The mean negative log probability that softmax of the logits x (..., C) gives to the labels t (...).
 
+    It is a Variable of one number, to go backward from; `.item()` is the number.
+
     L = −1/N Σₙ log softmax(xₙ)[tₙ], without overflow. Examples labelled `ignore_label` do not count in the sum, nor in
     N; if none is left, L is 0. With `label_smoothing` ε, the true label weighs 1 − ε, and ε is spread over all C.
 

@@ -19,7 +19,8 @@ __all__ = ["Dropout", "EmbedID", "Linear"]
 class Linear(Layer):
     """A fully connected layer, y = x·W + b, with x (..., I), W (I, O), b (O,) and y (..., O).
 
-    W starts from `init`, by default with the variance 1/I, and b from zero. If `in_size` is not given, the first x
+    W starts from `init`, by default with the variance 1/I, and b from zero. `init` is a name of
+    `initializers.INITIALIZERS`, such as "he", or a function of (shape, rng). If `in_size` is not given, the first x
     determines it. `nobias` leaves out b.
 
     >>> layer = Linear(3, rng=0)
