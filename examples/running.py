@@ -1,6 +1,6 @@
 """How the examples run as programs: what stops one is said in one line.
 
-例をプログラムとして実行します。止まった理由は一行で伝えます。
+例をプログラムとして実行します。止まった理由は1行で伝えます。
 """
 
 import argparse

@@ -178,7 +178,7 @@ class DeviceArray(NDArrayOperatorsMixin):
 def _method(name):
     func = getattr(np.ndarray, name)
 
-    @functools.wraps(func)
+    @functools.wraps(func, assigned=("__name__", "__qualname__"))
     def call(self, *args, **settings):
         SIGNATURES[f"ndarray.{name}"].bind(*args, **settings)
         if name in WAITING:

@@ -58,7 +58,7 @@ def _reduction(func: Any) -> Callable[..., Any]:
     def reduced(self: Any, axis: Axis = None, *rest: Any, **settings: Any) -> Any:
         if len(rest) == 1 and isinstance(rest[0], int | numpy.bool_):  # In NumPy's order dtype or out is next.
             return func(self, axis=axis, keepdims=rest[0], **settings)
-        return func(self, axis, *rest, **settings)
+        return func(self, axis, *rest, **settings) if rest else func(self, axis=axis, **settings)
 
     reduced.__name__, reduced.__doc__ = func.__name__, f"`np.{func.__name__}` of this array."
     return reduced
