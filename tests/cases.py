@@ -527,7 +527,6 @@ CASES: list[Case] = [
     case("insert a number", lambda x, v: np.insert(x, 1, v, axis=1), np.insert, (2, 3), ()),
     case("insert a row", lambda x, v: np.insert(x, -1, v, axis=0), np.insert, (2, 3), (3,)),
     case("insert columns", lambda x, v: np.insert(x, slice(0, 3, 2), v, axis=1), np.insert, (2, 3), (2, 2)),
-    case("insert by mask", lambda x, v: np.insert(x, MASK[0], v, axis=1), np.insert, (2, 3), (2, 1)),
     case("resize", lambda x: np.resize(x, (3, 5)), np.resize, (2, 3)),
     case("resize to fewer", lambda x: np.resize(x, 2), np.resize, (2, 3)),
     case("meshgrid", lambda a, b: np.stack(np.meshgrid(a, b)), np.broadcast_to, (3,), (2,)),

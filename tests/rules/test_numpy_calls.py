@@ -27,6 +27,8 @@ def norms_of_nothing():
 
 
 NORMS_OF_NOTHING = norms_of_nothing()
+# Older ones take one row for a column, where rowvar=False says that it is not.
+ONE_ROW = [{"rowvar": False}] if np.cov(np.ones((1, 3)), rowvar=False).shape == (3, 3) else []
 
 
 INDICES = [0, -1, 1, 9, slice(None, None, 2), slice(1, 1), [0, 1], [1, 1, 0], [], np.array([True, False, True]), 1.5]
@@ -258,9 +260,9 @@ CALLS = {
             {"fweights": [1, 2, 3]},
         ]
         + [{"fweights": [1.5, 2, 3]}, {"aweights": [-1.0, 2, 3]}, {"y": np.ones((2, 3))}, {"dtype": np.float32}]
-        for r in ({}, {"rowvar": False})
+        for r in [{}, *ONE_ROW]
     ],
-    np.corrcoef: lambda shape: [{}, {"rowvar": False}, {"y": np.array([[1.0, 5.0, 2.0]])}],
+    np.corrcoef: lambda shape: [{}, *ONE_ROW, {"y": np.array([[1.0, 5.0, 2.0]])}],
     np.array_split: lambda shape: [
         {"indices_or_sections": s, "axis": a} for s in (1, 2, 3, [1], [1, 2], [9], 0) for a in (0, 1, -1, 5)
     ],
