@@ -28,7 +28,7 @@ def norms_of_nothing():
 
 NORMS_OF_NOTHING = norms_of_nothing()
 # Older ones take one row for a column, where rowvar=False says that it is not.
-ONE_ROW = [{"rowvar": False}] if np.cov(np.ones((1, 3)), rowvar=False).shape == (3, 3) else []
+ONE_ROW = [{"rowvar": False}] if np.cov(np.ones((1, 3)), rowvar=False, ddof=0).shape == (3, 3) else []
 
 
 INDICES = [0, -1, 1, 9, slice(None, None, 2), slice(1, 1), [0, 1], [1, 1, 0], [], np.array([True, False, True]), 1.5]
