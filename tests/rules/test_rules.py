@@ -29,7 +29,7 @@ def test_float32_stays_float32(case: Case, rng):
     arrays = case.inputs(rng, np.float32)
     xs = [Variable(x) for x in arrays]
     y = case.f(*xs)
-    assert case.value or y.dtype == case.f(*arrays).dtype
+    assert case.value or y.dtype == case.f(*arrays).real.dtype  # NumPy 2.5 has complex eigenvalues only.
     assert y.dtype == (np.float64 if case.name in WIDER else np.float32)
     y.backward()
     assert {x.grad.dtype for x in xs} == {np.dtype(np.float32)}
