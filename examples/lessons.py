@@ -19,6 +19,7 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib import font_manager
+from running import at_least_one
 
 from tinygrad_jp import Optimizer, optimizers
 
@@ -27,6 +28,7 @@ FONTS = ["Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "IPAGothic", "Hiragi
 FONTS += ["Yu Gothic", "Meiryo", "MS Gothic", "BIZ UDGothic", "TakaoPGothic", "VL PGothic", "Noto Serif CJK JP"]
 ALL = ["SGD", "MomentumSGD", "AdaGrad", "RMSprop", "AdaDelta", "Adam", "Nesterov", "AdamW", "AdaMax", "Nadam", "Ftrl"]
 COLORS = dict(zip(ALL, [*(f"C{i}" for i in range(10)), "k"], strict=True))
+count = at_least_one
 chosen = {"say": "en", "label": "en"}  # The language of what is printed, and of what is drawn.
 
 
@@ -105,12 +107,6 @@ def optimizer(name):
 def several(names):
     """All, or names with commas between / all、またはコンマ区切りの名前"""
     return [optimizer(name.strip()).__name__ for name in (ALL if names == "all" else names.split(","))]
-
-
-def count(text):
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
-    return int(text)
 
 
 def save(figure, path):

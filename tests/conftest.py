@@ -21,6 +21,17 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    from tests.seeing.browser import PATH, Browser  # It speaks through pipes that not every system has.
+
+    if PATH is None:
+        pytest.skip("no Chromium is installed: apt install chromium")
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.close()
+
+
 @pytest.fixture(autouse=True)
 def _tables_are_restored():
     """What a test enters into the table of derivatives, or changes in it, is undone."""

@@ -14,8 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.seeing.browser import PATH, Browser
-
 CLASS = Path(__file__).parents[2] / "examples" / "class"
 LANGUAGES = ("en", "ja")
 KINDS = ("screen", "learner", "worksheet", "answers")
@@ -41,15 +39,6 @@ def built(modules, tmp_path_factory):
     """The class in both languages: its folder, and what was computed for each page."""
     out = tmp_path_factory.mktemp("class")
     return out, {lang: modules["build"].build(lang, out / lang) for lang in LANGUAGES}
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if PATH is None:
-        pytest.skip("needs Chromium")
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.close()
 
 
 def read(out, lang, name):

@@ -11,7 +11,6 @@ import pytest
 import tinygrad_jp
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
-from tests.seeing.browser import PATH, Browser
 from tinygrad_jp import DataLoader, Film, Model, Variable, datasets, fit, models, optimizers
 from tinygrad_jp.film import film as film_module
 from tinygrad_jp.film.phrases import PHRASES
@@ -318,15 +317,7 @@ def test_names_cannot_end_the_page():
 
 # ---- In a browser ----------------------------------------------------------------------------------------------------
 
-needs_browser = pytest.mark.skipif(PATH is None, reason="no Chromium")
 READY = "new Promise(done => { const wait = () => window.film ? done(1) : setTimeout(wait, 20); wait(); })"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +339,6 @@ CUT = """
 """
 
 
-@needs_browser
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["one.html", "two.html"])
 @pytest.mark.parametrize("size", SCREENS)
@@ -366,7 +356,6 @@ def test_every_screen(browser, pages, name, size, lang):
     assert browser.errors == [] and len(browser.requests) == 1
 
 
-@needs_browser
 def test_keys_move_it_and_switch_pictures(browser, pages):
     browser.open(pages / "one.html")
     browser.run(READY)
@@ -379,7 +368,6 @@ def test_keys_move_it_and_switch_pictures(browser, pages):
         assert browser.run("document.querySelector('[data-kind][aria-pressed=true]').dataset.kind") == kind
 
 
-@needs_browser
 def test_numbers_on_the_screen_are_the_films(browser, pages):
     film = mlp(steps=60, name="lr = 0.5")
     browser.open(pages / "one.html")
@@ -391,7 +379,6 @@ def test_numbers_on_the_screen_are_the_films(browser, pages):
     assert f"norm {norm:.4g}" in browser.run("document.querySelector('.numbers').textContent")
 
 
-@needs_browser
 def test_the_player_opens_inside(browser, pages):
     browser.open(pages / "one.html")
     browser.run(READY)
@@ -403,7 +390,6 @@ def test_the_player_opens_inside(browser, pages):
     assert browser.errors == []
 
 
-@needs_browser
 def test_an_insight_leads_to_its_step(browser, pages):
     browser.open(pages / "two.html")
     browser.run(READY)

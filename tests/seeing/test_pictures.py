@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_jp.functions as F
-from tests.seeing.browser import PATH, Browser
 from tests.seeing.test_draw import Residual, chain, irregular, labels, legend, needs_dot, perceptron, recurrent
 from tinygrad_jp import Layer, Parameter, Variable, draw, get_dot_graph, models
 from tinygrad_jp.graph import webassembly
@@ -159,15 +158,6 @@ def test_a_legend_is_wrapped(text, columns):
     longest = max(map(len, text.split())) if text.isascii() else 4
     assert max(wide) <= max(columns, longest + 2)
     assert not any(line[0] in "、。）" for line in lines)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if PATH is None:
-        pytest.skip("no Chromium is installed: apt install chromium")
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.close()
 
 
 OUTSIDE = """[...document.querySelectorAll('.node')].flatMap((node) => {

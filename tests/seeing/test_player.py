@@ -13,7 +13,6 @@ import pytest
 import tinygrad_jp as tg
 import tinygrad_jp.functions as F
 from tests.cases import CASES
-from tests.seeing.browser import PATH, Browser
 from tinygrad_jp import Function, Parameter, Variable, player, trace
 from tinygrad_jp.formatting import LANGUAGES
 from tinygrad_jp.player import page_data
@@ -207,15 +206,6 @@ def test_a_leaf_alone():
 
 # ---------------------------------------------------------------------------------------------------------------------
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if PATH is None:
-        pytest.skip("no Chromium is installed: apt install chromium")
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.close()
 
 
 @pytest.fixture

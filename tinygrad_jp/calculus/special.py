@@ -74,7 +74,7 @@ def enter(ufunc: Any) -> bool:
 LATE.add(enter)
 
 
-def _plain_log(x: Any) -> Any:
+def _weak(x: Any) -> Any:
     """A number of NumPy's as one of Python's, which does not widen float32."""
     return float(x) if isinstance(x, np.floating) else x
 
@@ -162,8 +162,8 @@ def _scipy(sp: Any) -> dict[str, Any]:
             lambda gy, y, a, b: gy * (sp.digamma(a) - sp.digamma(a + b)),
             lambda gy, y, a, b: gy * (sp.digamma(b) - sp.digamma(a + b)),
         ),
-        "gammainc": _OfSecond(lambda gy, y, a, x: gy * np.exp(sp.xlogy(a - 1, x) - x - _plain_log(sp.gammaln(a)))),
-        "gammaincc": _OfSecond(lambda gy, y, a, x: -gy * np.exp(sp.xlogy(a - 1, x) - x - _plain_log(sp.gammaln(a)))),
+        "gammainc": _OfSecond(lambda gy, y, a, x: gy * np.exp(sp.xlogy(a - 1, x) - x - _weak(sp.gammaln(a)))),
+        "gammaincc": _OfSecond(lambda gy, y, a, x: -gy * np.exp(sp.xlogy(a - 1, x) - x - _weak(sp.gammaln(a)))),
         # Integrals
         "expi": lambda gy, y, x: gy * np.exp(x) / x,
         "exp1": lambda gy, y, x: -gy * np.exp(-x) / x,

@@ -1,8 +1,6 @@
 """Examples of a data set as pictures in a notebook."""
 
-import base64
 import struct
-import zlib
 from typing import Any
 
 import numpy as np
@@ -49,6 +47,8 @@ def image_of(x: Array) -> Array | None:
 
 def png(image: Array) -> bytes:
     """A PNG file of an image of uint8, (H, W) or (H, W, 3)."""
+    import zlib  # Late, as in `_figure`: pictures are rare, and every program imports this.
+
     H, W = image.shape[:2]
     rows = b"".join(b"\0" + row.tobytes() for row in image)
     head = struct.pack(">IIBBBBB", W, H, 8, 0 if image.ndim == 2 else 2, 0, 0, 0)
@@ -60,7 +60,9 @@ def png(image: Array) -> bytes:
 
 
 def _figure(image: Array, label: str) -> str:
-    source = base64.b64encode(png(image)).decode()
+    from base64 import b64encode
+
+    source = b64encode(png(image)).decode()
     style = "height:56px;image-rendering:pixelated"
     return (
         f'<figure style="display:inline-block;margin:4px;text-align:center"><img style="{style}" '
@@ -69,4 +71,6 @@ def _figure(image: Array, label: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    from html import escape
+
+    return escape(text)

@@ -29,14 +29,17 @@ function make(tag, parent, className, text) {
 
 // ---- Data
 
+// What the page holds of a shot, decoded once: each picture of all frames asks for every one of them.
+const decoded = new WeakMap();
+function decode(raw) {
+  if (!decoded.has(raw)) decoded.set(raw, {levels: new Int8Array(bytes(raw[0]).buffer), bars: bytes(raw[1])});
+  return decoded.get(raw);
+}
 function shot(film, key, frame) {
   const i = film.index[key], raw = i === undefined ? null : film.frames[frame].shots[i];
   if (!raw) return null;
-  const [picture, bars, scale, norm, mean, deviation, zeros, dead, finite] = raw;
-  return {
-    view: film.views[i], levels: new Int8Array(bytes(picture).buffer), bars: bytes(bars), scale, norm, mean, deviation, zeros,
-    dead: dead ? [...new Uint16Array(bytes(dead).buffer)] : [], finite,
-  };
+  const [, , scale, norm, mean, deviation, , dead] = raw;
+  return {...decode(raw), view: film.views[i], scale, norm, mean, deviation, dead: dead ? [...new Uint16Array(bytes(dead).buffer)] : []};
 }
 for (const film of films) {
   film.index = Object.fromEntries(film.views.map((view, i) => [`${view.kind} ${view.path}`, i]));
@@ -264,7 +267,7 @@ function drawOver(ui, found) {
   frames.forEach((frame, k) => {
     const raw = frame.shots[i];
     if (!raw) return;
-    const bars = bytes(raw[1]), height = h * raw[2] / top / bins, start = h / 2 - h * raw[2] / top / 2;
+    const {bars} = decode(raw), height = h * raw[2] / top / bins, start = h / 2 - h * raw[2] / top / 2;
     for (let b = 0; b < bins; b++) {
       if (!bars[b]) continue;
       c.fillStyle = b < bins / 2 ? colors["--gradient"] : colors["--value"]; c.globalAlpha = bars[b] / 255;
@@ -283,7 +286,7 @@ function drawCell(ui, found) {
   if (i >= rows || j >= cols) { context(ui.cell); return; }
   const values = ui.film.frames.map(frame => {
     const raw = frame.shots[at];
-    return [frame.step, raw ? new Int8Array(bytes(raw[0]).buffer)[i * cols + j] / 127 * raw[2] : null];
+    return [frame.step, raw ? decode(raw).levels[i * cols + j] / 127 * raw[2] : null];
   });
   ui.cellTitle.textContent = `${found.view.path} [${i}, ${j}]: ${number(values[frameOf(ui.film)][1])}`;
   chart(ui.cell, [{values, color: colors["--value"]}], [], Math.max(...films.map(f => f.losses.count - 1)), false);
@@ -317,7 +320,7 @@ function drawInsights(ui) {
     const button = make("button", make("li", ui.insights));
     button.type = "button";
     make("b", button, "", insight.step.toLocaleString("en") + "  ");
-    const text = say(insight.kind, 0).length ? data.phrases[insight.kind][state.lang === "ja" ? 1 : 0] : "";
+    const text = data.phrases[insight.kind][state.lang === "ja" ? 1 : 0];
     button.append(text.replace("{path}", insight.path + (insight.more ? ` (${say("more", insight.more)})` : "")).replace(/\{(\d)\}/g, (_, i) => number(insight.numbers[+i])));
     button.onclick = () => {
       const layer = ui.film.layers.find(l => l.path === insight.path || l.params.includes(insight.path));

@@ -82,35 +82,36 @@ class Film:
             raise ValueError(f"step: expected a loss of one number, got the shape {loss.shape}")
         n = len(self.losses)
         self.losses.append(float(loss.data.item()))
-        if self._before:
-            self._close()
-        if n % self.every == 0:
-            self._keep(n, loss)
+        if self._before or n % self.every == 0:
+            named = self.model.named_params()  # A walk through the model takes as long as all copies of a small one.
+            self._close(named)
+            if n % self.every == 0:
+                self._keep(n, loss, named)
         if backward or n in (0, 10, 100, 1000, 10_000):
             self._play(n, loss)
 
-    def _keep(self, n: int, loss: Variable) -> None:
+    def _keep(self, n: int, loss: Variable, named: dict[str, Parameter]) -> None:
         if len(self.frames) >= self.frames_at_most:
             self.frames, self.every = self.frames[::2], 2 * self.every
             if n % self.every:
                 return
-        named, order = self.model.named_params(), toposort(loss.creator) if loss.creator is not None else []
+        order = toposort(loss.creator) if loss.creator is not None else []
         shots: dict[str, Shot | Array] = {}
         for path, p in named.items():
             if p.data is not None:
                 shots[f"weights {path}"] = taken(self.plan.of("weights", path, p.data), p.data)
                 if p.grad is not None:
                     shots[f"gradients {path}"] = taken(self.plan.of("gradients", path, p.data), p.grad.data)
-        for found in Activations(order, self.model):
+        for found in Activations(order, self.model, named):
             shots[f"{found.kind} {found.path}"] = taken(self.plan.of(*found), found.data)
         field = self._answers(order) if len(self.frames) % FIELD_EVERY == 0 else None
         self.frames.append({"step": n, "shots": shots, "field": field})
         self._before = {path: p.data.copy() for path, p in named.items() if p.data is not None}
 
-    def _close(self) -> None:
-        """Add to the last frame what the update after it changed."""
-        shots = self.frames[-1]["shots"]
-        for path, p in self.model.named_params().items():
+    def _close(self, named: dict[str, Parameter]) -> None:
+        """Add to the last frame what the update after it changed, if that is not known yet."""
+        shots = self.frames[-1]["shots"] if self.frames else {}
+        for path, p in named.items():
             before = self._before.get(path)
             if before is not None and p.data is not None and before.shape == p.shape:
                 shots[f"updates {path}"] = taken(self.plan.of("updates", path, before), p.data - before)
@@ -157,8 +158,7 @@ class Film:
         for film in films:
             if not film.frames:
                 raise RuntimeError("save: the film has no step; call film.step(loss) after loss.backward()")
-            if film._before:
-                film._close()
+            film._close(film.model.named_params())
             for frame in film.frames:
                 frame["shots"] = developed(film.plan, frame["shots"])
         return page(films, self.lang)

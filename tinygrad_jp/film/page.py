@@ -1,27 +1,23 @@
 """The page of a film: its data, as short as can be, and the script that plays them."""
 
-import json
 import math
 import re
-from base64 import b64encode
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
-from zlib import compress
 
 import numpy as np
 
 from tinygrad_jp.film.insights import insights
 from tinygrad_jp.film.phrases import PHRASES
 from tinygrad_jp.film.shots import Shot, View
-from tinygrad_jp.formatting import LANGUAGES, escape, printable, showable
+from tinygrad_jp.formatting import LANGUAGES, escape, printable
+from tinygrad_jp.player.assembling import filled, hash_of, policy, read
 
 MOST_LOSSES = 4000
 
 
 def page(films: list[Any], lang: str) -> str:
     """One page for one film, or for two side by side. The same films always give the same text."""
-    style, script = _file("film.css"), _file("film.js")
+    style, script = read(__file__, "film.css"), read(__file__, "film.js")
     players = [text for film in films for text in film.played.values()]
     index = LANGUAGES.index(lang)
     parts = {
@@ -31,21 +27,18 @@ def page(films: list[Any], lang: str) -> str:
         "style": style,
         "script": script,
         "noscript": escape(PHRASES["noscript"][index]),
-        "data": _packed(json.dumps({"films": [*map(_film, films)], "phrases": PHRASES}, separators=(",", ":"))),
+        "data": _packed(_json({"films": [*map(_film, films)], "phrases": PHRASES})),
     }
-    return showable(re.sub(r"{{(\w+)}}", lambda m: parts[m[1]], _file("film.html")))
+    return filled(read(__file__, "film.html"), parts)
 
 
 def _policy(style: str, script: str, players: list[str]) -> str:
     """What the page may run: its own script, and those of the players in it, which inherit this policy."""
-    styles, scripts = {_hash(style)}, {_hash(script)}
+    styles, scripts = {hash_of(style)}, {hash_of(script)}
     for text in players:
         styles.update(re.findall(r"style-src ([^;\"]+)", text))
         scripts.update(re.findall(r"script-src ([^;\"]+)", text))
-    return (
-        f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src {' '.join(sorted(styles))}; script-src {' '.join(sorted(scripts))}"
-    )
+    return policy(sorted(styles), sorted(scripts))
 
 
 def _film(film: Any) -> dict[str, Any]:
@@ -118,22 +111,24 @@ def _plane(plane: Any) -> Any:
     return {"corners": plane["corners"], "points": points, "targets": [float(t) for t in plane["targets"]]}
 
 
+def _json(data: Any) -> str:
+    import json  # Here and below, as an import of the package need not wait for these.
+
+    return json.dumps(data, separators=(",", ":"))
+
+
 def _packed(text: str) -> str:
+    from zlib import compress
+
     return _text(compress(text.encode(), 9))
 
 
 def _text(data: bytes) -> str:
+    from base64 import b64encode
+
     return b64encode(data).decode()
 
 
 def _short(x: float) -> Any:
     """A number of four digits, or None for what JSON cannot say."""
     return float(f"{x:.4g}") if math.isfinite(x) else None
-
-
-def _file(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -2,13 +2,14 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_jp.core import Array
 from tinygrad_jp.devices import fetched, on_device
+from tinygrad_jp.formatting import norm
 
 BINS, SAMPLE = 32, 8192  # Bins of a histogram, and from how many numbers of a large array it is taken.
 CELLS, FRAME = 1024, 24_000  # The cells of the picture of one array, and of all in a frame, at most.
@@ -104,10 +105,6 @@ def pooled(x: Array, tile: tuple[int, int] | None, cells: int) -> Array:
     return x
 
 
-def norm(x: Array) -> float:
-    return float(np.sqrt(np.sum(np.square(x, dtype=np.float64))))
-
-
 def shot(view: View, x: Array) -> Shot:
     """The array x, as the view shows it."""
     with np.errstate(all="ignore"):
@@ -172,9 +169,9 @@ class Activations:
     A layer that is called several times, as a recurrent one, has one row for each call.
     """
 
-    def __init__(self, order: list[Any], model: Any) -> None:
+    def __init__(self, order: list[Any], model: Any, named: Iterable[str]) -> None:
         self.order = order
-        owners = {path.rpartition(".")[0] for path in model.named_params()}
+        owners = {path.rpartition(".")[0] for path in named}
         self.paths = {id(layer): path for path, layer in model.layers_by_path() if path in owners}
         self.users: dict[Any, list[Any]] = defaultdict(list)
         for f in order:

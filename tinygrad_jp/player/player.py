@@ -4,13 +4,12 @@ page_data.py makes the data of the page, moves.py what its sliders show, and the
 `Trace`, of a room above.
 """
 
-import re
-from pathlib import Path
 from typing import Any
 
 from tinygrad_jp.core import Variable
-from tinygrad_jp.formatting import escape, showable, summary_of
+from tinygrad_jp.formatting import escape, summary_of
 from tinygrad_jp.graph.looks import DARK, LIGHT, style
+from tinygrad_jp.player.assembling import filled, hash_of, policy, read
 from tinygrad_jp.player.page_data import MOST_INPUTS, PageData
 from tinygrad_jp.player.phrases import say
 
@@ -28,15 +27,14 @@ def page(trace: Any) -> str:
     parts = {
         "lang": trace.lang,
         "title": escape(say(trace.lang, "title")),
-        "csp": f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_hash(css)}'; script-src '{_hash(script)}'",
+        "csp": policy([hash_of(css)], [hash_of(script)]),
         "style": css,
         "script": script,
         "plain": _plain(trace),
     }
     page_data = PageData(trace)
     parts |= {"graphs": page_data.graphs(), "data": _json(page_data.as_dict())}
-    return showable(re.sub(r"{{(\w+)}}", lambda m: parts[m[1]], _file("page.html")))
+    return filled(_file("page.html"), parts)
 
 
 def _colors() -> str:
@@ -56,14 +54,7 @@ def framed(html: str) -> str:
 
 
 def _file(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    from base64 import b64encode
-    from hashlib import sha256
-
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+    return read(__file__, name)
 
 
 def _json(data: Any) -> str:
