@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from tinygrad_jp.core import Array
 from tinygrad_jp.files import write_whole
-from tinygrad_jp.formatting import printable
+from tinygrad_jp.formatting import escape, printable
 from tinygrad_jp.kinds import DTypeLike, np
 
 _CELL, _LETTER = 44, 8  # pixels
