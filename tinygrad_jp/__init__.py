@@ -9,15 +9,10 @@
 variable([0.63970001 0.13621869])
 """
 
+from typing import TYPE_CHECKING
+
 from tinygrad_jp import calculus as calculus  # Importing it enters the rules.
-from tinygrad_jp import (
-    datasets,
-    functions,
-    layers,
-    models,
-    optimizers,
-    transforms,
-)
+from tinygrad_jp import functions, layers, models, optimizers
 from tinygrad_jp.calculus import linear_algebra as linear_algebra
 from tinygrad_jp.core import (
     PULLBACKS,
@@ -33,24 +28,27 @@ from tinygrad_jp.core import (
     test_mode,
     using_config,
 )
-from tinygrad_jp.dataloaders import DataLoader, SeqDataLoader
-from tinygrad_jp.debugging import debug
 from tinygrad_jp.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_jp.files import load_checkpoint, save_checkpoint
-from tinygrad_jp.film import Film
-from tinygrad_jp.fitting import History, fit
-from tinygrad_jp.graph import draw, get_dot_graph, plot_dot_graph
 from tinygrad_jp.hints import HINTS
 from tinygrad_jp.layers import Layer, initializers
 from tinygrad_jp.memory import keep_freed_memory
 from tinygrad_jp.models import Model, summary
 from tinygrad_jp.names import aliases
 from tinygrad_jp.optimizers import Optimizer
-from tinygrad_jp.programs import Source, source
 from tinygrad_jp.progress import progress
 from tinygrad_jp.randomness import seed
-from tinygrad_jp.testing import gradient_check
-from tinygrad_jp.tracing import Trace, trace
+
+if TYPE_CHECKING:  # Loaded at their first use: see `names.LATE`.
+    from tinygrad_jp import datasets, transforms
+    from tinygrad_jp.dataloaders import DataLoader, SeqDataLoader
+    from tinygrad_jp.debugging import debug
+    from tinygrad_jp.film import Film
+    from tinygrad_jp.fitting import History, fit
+    from tinygrad_jp.graph import draw, get_dot_graph, plot_dot_graph
+    from tinygrad_jp.programs.source import Source, source
+    from tinygrad_jp.testing import gradient_check
+    from tinygrad_jp.tracing import Trace, trace
 
 __version__ = "0.3.0"
 

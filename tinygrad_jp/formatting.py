@@ -1,6 +1,5 @@
 """Numbers, arrays and names as text, short enough to read and safe to show; and phrases in two languages."""
 
-import locale
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,6 +26,8 @@ def language(lang: str | None) -> str:
     'ja'
     """
     if lang is None:
+        import locale  # Here, as html in `escape`: few programs need it, and importing it takes long.
+
         with suppress(ValueError):  # A locale that Python does not know.
             lang = locale.getlocale()[0]
         return "ja" if (lang or "").lower().startswith("ja") else "en"

@@ -1,4 +1,4 @@
-"""Names that a module answers to without listing them: DeZero's, and a hint for those of other libraries."""
+"""Names that a module looks up at their first use: rooms that load late, DeZero's names, hints for other libraries'."""
 
 import gc
 import sys
@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-__all__ = ["DEZERO", "MEMBERS", "aliases", "missing"]
+__all__ = ["DEZERO", "LATE", "MEMBERS", "aliases", "missing"]
 
 _ARITHMETIC = ("add", "sub", "mul", "div", "neg", "pow", "rsub", "rdiv")
 _CORE = ("Config", "Function", "Parameter", "Variable", "as_variable", "no_grad")
@@ -19,7 +19,37 @@ def _all(place: str, *names: str) -> dict[str, str]:
     return {name: f"{place}:{name}" for name in names}
 
 
-# For each module where a name of DeZero's is found here: as "module:name", or "module".
+# What is loaded at its first use, since an import would take twice as long with it: rooms and modules, and the names
+# that they give to those above them.
+_ROOMS: dict[str, tuple[str, ...]] = {
+    "dataloaders": ("DataLoader", "SeqDataLoader"),
+    "datasets": (),
+    "debugging": ("debug",),
+    "film": ("Film",),
+    "fitting": ("History", "fit"),
+    "graph": ("draw", "get_dot_graph", "plot_dot_graph"),
+    "player": (),
+    "programs": ("Source", "source"),
+    "symbols": (),
+    "testing": ("gradient_check",),
+    "tracing": ("Trace", "trace"),
+    "transforms": (),
+}
+# For each module where a name is found here: as "module:name", or "module".
+LATE: dict[str, dict[str, str]] = {
+    "tinygrad_jp": {
+        **{room: f"tinygrad_jp.{room}" for room in _ROOMS},
+        **{name: place for room in _ROOMS for name, place in _all(f"tinygrad_jp.{room}", *_ROOMS[room]).items()},
+    },
+    "tinygrad_jp.graph": _all("tinygrad_jp.graph.drawing", "Graph", *_ROOMS["graph"]),
+    "tinygrad_jp.models": {
+        "GPT": "tinygrad_jp.models.gpt:GPT",
+        **_all("tinygrad_jp.models.resnet", "ResNet", *(f"ResNet{n}" for n in (18, 50, 101, 152))),
+        "SqueezeNet": "tinygrad_jp.models.squeezenet:SqueezeNet",
+        "VGG16": "tinygrad_jp.models.vgg:VGG16",
+    },
+}
+# The same of DeZero's names.
 DEZERO: dict[str, dict[str, str]] = {
     "tinygrad_jp": {
         **_all("tinygrad_jp.core", "as_array", "setup_variable"),
@@ -150,10 +180,9 @@ MEMBERS: dict[str, dict[str, Callable[[Any], Any]]] = {
 
 
 def aliases(module: str, hints: Mapping[str, str] | None = None) -> Callable[[str], Any]:
-    """The `__getattr__` of `module`: what DeZero's names stand for, or an AttributeError that says what to write.
+    """The `__getattr__` of `module`: what a late name or one of DeZero's stands for, or an AttributeError.
 
-    What a name of DeZero's stands for is imported at its first use. `hints` says what to write for a name of another
-    library.
+    It is imported at its first use. The error says what to write where `hints` knows the name, one of another library.
 
     >>> look_up = aliases("tinygrad_jp.functions", {"cross_entropy": "F.softmax_cross_entropy(y, t)"})
     >>> look_up("softmax_simple").__name__
@@ -163,12 +192,12 @@ def aliases(module: str, hints: Mapping[str, str] | None = None) -> Callable[[st
     ...
     AttributeError: tinygrad_jp.functions has no cross_entropy; write F.softmax_cross_entropy(y, t)
     """
-    old = DEZERO.get(module, {})
+    known = LATE.get(module, {}) | DEZERO.get(module, {})
 
     def look_up(name: str) -> Any:
-        if name not in old:
+        if name not in known:
             raise missing(module, name, hints or {})
-        place, _, attribute = old[name].partition(":")
+        place, _, attribute = known[name].partition(":")
         found = import_module(place)
         found = getattr(found, attribute) if attribute else found
         if module in sys.modules:

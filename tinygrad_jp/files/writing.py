@@ -3,8 +3,10 @@
 import errno
 import os
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path  # Late, when a file is written: importing it takes longer than this whole room.
 
 Pathlike = str | os.PathLike[str]
 
@@ -15,6 +17,8 @@ def write_whole(path: Pathlike, content: bytes) -> None:
     If `path` is a link, the file it points to is replaced. The mode of the file is kept. Raises an OSError that names
     `path` if the file cannot be written.
     """
+    from pathlib import Path
+
     target = Path(os.path.realpath(path))
     try:
         if target.exists() and not (target.is_file() and os.access(target, os.W_OK)):
@@ -41,7 +45,7 @@ def write_whole(path: Pathlike, content: bytes) -> None:
         raise OSError(error.errno, reason, str(path)) from error
 
 
-def _sweep(target: Path) -> None:
+def _sweep(target: "Path") -> None:
     """Remove what killed processes left of their saves to `target`, and nothing of saves in progress."""
     from glob import escape
 

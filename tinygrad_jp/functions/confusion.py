@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinygrad_jp.core import Array
 from tinygrad_jp.files import write_whole
 from tinygrad_jp.formatting import escape, printable
 from tinygrad_jp.kinds import DTypeLike, np
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _CELL, _LETTER = 44, 8  # pixels
 
@@ -57,8 +60,10 @@ class ConfusionMatrix:
             f'<rect width="{side}" height="{side}" fill="white"/>{"".join(parts)}</svg>'
         )
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> "Path":
         """Write the picture to `path`, a file that ends in .svg, and return its path."""
+        from pathlib import Path  # Late, as where files are written: importing it takes as long as all functions.
+
         path = Path(path)
         if path.suffix.lower() != ".svg":
             raise ValueError(f"ConfusionMatrix.save: expected a file that ends in .svg, got {path.name!r}")

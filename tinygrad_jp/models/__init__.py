@@ -1,19 +1,32 @@
 """Models: layers that are whole networks."""
 
+from typing import TYPE_CHECKING
+
 from tinygrad_jp.hints import HINTS
-from tinygrad_jp.models import gpt, model, resnet, squeezenet, vgg
-from tinygrad_jp.models.gpt import *  # noqa: F403
-from tinygrad_jp.models.model import *  # noqa: F403
-from tinygrad_jp.models.resnet import *  # noqa: F403
-from tinygrad_jp.models.squeezenet import *  # noqa: F403
+from tinygrad_jp.models.model import MLP, Model, Sequential
 from tinygrad_jp.models.summary import summary
-from tinygrad_jp.models.vgg import *  # noqa: F403
 from tinygrad_jp.names import aliases
 
-__all__ = [*gpt.__all__, *model.__all__, *resnet.__all__, *squeezenet.__all__, "summary", *vgg.__all__]
+if TYPE_CHECKING:  # Loaded at their first use: see `names.LATE`.
+    from tinygrad_jp.models.gpt import GPT
+    from tinygrad_jp.models.resnet import ResNet, ResNet18, ResNet50, ResNet101, ResNet152
+    from tinygrad_jp.models.squeezenet import SqueezeNet
+    from tinygrad_jp.models.vgg import VGG16
 
-# models shows what users call, not the modules that hold it.
-del gpt, model, resnet, squeezenet, vgg
+__all__ = [
+    "GPT",
+    "MLP",
+    "VGG16",
+    "Model",
+    "ResNet",
+    "ResNet18",
+    "ResNet50",
+    "ResNet101",
+    "ResNet152",
+    "Sequential",
+    "SqueezeNet",
+    "summary",
+]
 
 
 def __dir__() -> list[str]:

@@ -1,18 +1,20 @@
 """The base of all models, and the two general ones."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_jp import functions as F
+from tinygrad_jp import graph
 from tinygrad_jp import layers as L
 from tinygrad_jp.core import ArrayLike, Variable
-from tinygrad_jp.graph import plot_dot_graph
 from tinygrad_jp.kinds import DTypeLike
 from tinygrad_jp.layers.initializers import Initializer
 from tinygrad_jp.randomness import Rng, generator
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["MLP", "Model", "Sequential"]
 
@@ -31,9 +33,9 @@ class Model(L.Layer):
     (5, 1)
     """
 
-    def plot(self, *inputs: Any, to_file: str | Path = "model.png") -> Path:
+    def plot(self, *inputs: Any, to_file: "str | Path" = "model.png") -> "Path":
         """Call the model on `inputs` and write the picture of its graph to `to_file`."""
-        return plot_dot_graph(self(*inputs), verbose=True, to_file=to_file)
+        return graph.plot_dot_graph(self(*inputs), verbose=True, to_file=to_file)
 
 
 class Sequential(Model):
