@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_jp.counting import counted
 from tinygrad_jp.datasets.dataset import Dataset, Example, is_table, stack
 from tinygrad_jp.datasets.parts import as_dataset
 from tinygrad_jp.devices import require_gpu, sent
@@ -81,8 +82,8 @@ class DataLoader:
         if not len(self.dataset):
             raise ValueError(f"{name}: expected at least 1 example, got an empty data set; add examples")
         if not len(self):
-            few = f"{len(self.dataset)} and drop_last=True"
-            raise ValueError(f"{name}: expected at least {batch_size} examples, got {few}; lower batch_size")
+            least, few = counted(self.batch_size, "example"), f"{len(self.dataset)} and drop_last=True"
+            raise ValueError(f"{name}: expected at least {least}, got {few}; lower batch_size")
         self.gpu = False
         if gpu:
             self.to_gpu()
@@ -93,8 +94,8 @@ class DataLoader:
 
     def __repr__(self) -> str:
         settings = f"batch_size={self.batch_size}, shuffle={self.shuffle}{', drop_last=True' * self.drop_last}"
-        data = type(self.dataset).__name__
-        return f"{type(self).__name__}({data} of {len(self.dataset):,} examples, {settings}): {len(self):,} batches"
+        data = f"{type(self.dataset).__name__} of {counted(len(self.dataset), 'example')}"
+        return f"{type(self).__name__}({data}, {settings}): {counted(len(self), 'batch', 'batches')}"
 
     def __len__(self) -> int:
         batches, rest = divmod(len(self.dataset), self.batch_size)
@@ -177,9 +178,8 @@ class SeqDataLoader(DataLoader):
     def __init__(self, dataset: Examples, batch_size: int, gpu: bool = False) -> None:
         super().__init__(dataset, batch_size, False, gpu)
         if len(self.dataset) < self.batch_size:
-            raise ValueError(
-                f"SeqDataLoader: expected at least {batch_size} examples, got {len(self.dataset)}; lower batch_size"
-            )
+            least = counted(self.batch_size, "example")
+            raise ValueError(f"SeqDataLoader: expected at least {least}, got {len(self.dataset)}; lower batch_size")
 
     def _orders(self) -> Iterator[NDArray[np.intp]]:
         n = len(self.dataset)

@@ -22,6 +22,7 @@ from tinygrad_jp.core import (
 )
 from tinygrad_jp.core.errors import GraphLostWarning, warn_user
 from tinygrad_jp.core.settings import DIFFERENTIATING
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import np
 
@@ -88,7 +89,7 @@ def jvp(f: Callable[..., Any], xs: tuple[Any, ...], vs: tuple[Any, ...]) -> tupl
     (array(0.), array(2.))
     """
     if len(xs) != len(vs):
-        raise ValueError(f"jvp: expected a direction for each of {len(xs)} inputs, got {len(vs)}")
+        raise ValueError(f"jvp: expected one direction per input, {len(xs)} in all, got {len(vs)}")
     call = _Call("jvp", f, xs, {}, tuple(range(len(xs))))
     call.check_leads_back()
 
@@ -159,7 +160,8 @@ class _Call:
         try:
             self.chosen = tuple(args[i] for i in argnums) if isinstance(argnums, tuple) else args[argnums]
         except IndexError:
-            raise IndexError(f"{name}: expected an argument {argnums}, got {len(args)} arguments by position") from None
+            found = counted(len(args), "argument")
+            raise IndexError(f"{name}: expected an argument {argnums}, got {found} by position") from None
         given = [as_variable(x) for x in _leaves(self.chosen)]
         for x in given:
             if x.dtype.kind not in "fiu":

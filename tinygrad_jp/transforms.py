@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from tinygrad_jp.counting import counted
 from tinygrad_jp.names import aliases
 from tinygrad_jp.randomness import Rng, generator
 
@@ -155,7 +156,9 @@ class Normalize:
         if channels := {array.size for array in (self.mean, self.std) if array.ndim}:
             x = _images(x, "Normalize")
             if wrong := channels - {1, x.shape[-3]}:
-                raise ValueError(f"Normalize: expected {max(wrong)} channels, got an image of shape {x.shape}")
+                raise ValueError(
+                    f"Normalize: expected {counted(max(wrong), 'channel')}, got an image of shape {x.shape}"
+                )
         dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
         mean, std = (a.astype(dtype)[:, None, None] if a.ndim else dtype.type(a) for a in (self.mean, self.std))
         return (x - mean) / std

@@ -123,10 +123,10 @@ def test_no_grad_around_does_not_matter():
         (lambda: grad(np.sin)(x), ValueError, "grad: expected f to return one number, got shape (3,); use jacobian"),
         (lambda: grad(np.sin)(True), TypeError, "grad: expected numbers, got bool; use .astype(float)"),
         (lambda: grad(np.sin)("3"), TypeError, "expected an array, a list or a number"),
-        (lambda: grad(np.sin, 1)(3.0), IndexError, "grad: expected an argument 1, got 1 arguments by position"),
+        (lambda: grad(np.sin, 1)(3.0), IndexError, "grad: expected an argument 1, got 1 argument by position"),
         (lambda: vjp(np.sin, x)[1](np.ones(2)), ValueError, "vjp: expected a vector of shape (3,), got (2,)"),
         (lambda: jvp(np.sin, (x,), (np.ones(2),)), ValueError, "jvp: expected a vector of shape (3,), got (2,)"),
-        (lambda: jvp(np.sin, (x,), ()), ValueError, "jvp: expected a direction for each of 1 inputs, got 0"),
+        (lambda: jvp(np.sin, (x,), ()), ValueError, "jvp: expected one direction per input, 1 in all, got 0"),
         (lambda: hvp(quartic, x, np.ones(2)), ValueError, "hvp: expected a vector of shape (3,), got (2,)"),
         (
             lambda: jacobian(lambda t: t[0])((x, x)),

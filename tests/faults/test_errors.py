@@ -196,7 +196,7 @@ ERRORS = [
     (grad_of_wrong_shape, ValueError, "grad: expected the shape (2,) of the data, got (3,)"),
     # Functions of the user's own
     (lambda: WrongShape()(v(2)).backward(), ValueError, "WrongShape: for an input of shape (2,) its rule returned a gradient of ()"),
-    (lambda: WrongCount()(v(2)).backward(), ValueError, "WrongCount.backward: expected 1 gradients, one per input, got 2"),
+    (lambda: WrongCount()(v(2)).backward(), ValueError, "WrongCount.backward: expected 1 gradient, one per input, got 2"),
     (lambda: WrongKind()(v(2)).backward(), TypeError, "WrongKind: expected its rule to return an array, got float"),
     (lambda: WrongDtype()(v(2)).backward(), TypeError, "WrongDtype: for an input of dtype float64 its rule returned a gradient of float32"),
     (lambda: NoReturn()(v(2)), TypeError, "NoReturn.forward: expected an array, a list or a number (floats, integers or booleans), got NoneType"),

@@ -263,7 +263,7 @@ MISTAKES = [
     (lambda: L.MultiHeadAttention(2)(X, mask=np.ones((3, 3))), TypeError, "a mask of booleans"),
     (lambda: tg.functions.attention_weights(X, X, np.ones((3, 3))), TypeError, "use mask.astype(bool)"),
     (lambda: tg.functions.attention_weights(X, X, np.ones((5, 2, 3, 3), bool)), ValueError, "broadcasts to (2, 3, 3)"),
-    (lambda: tg.functions.split_heads(X, 3), ValueError, "D that 1 parts of 3 heads divide"),
+    (lambda: tg.functions.split_heads(X, 3), ValueError, "D that parts * n_heads = 3 divides"),
     (lambda: small_gpt()(np.zeros((1, 7), int)), ValueError, "T up to context=6, got (1, 7)"),
     (lambda: small_gpt()([1, 2]), ValueError, "expected ids of shape (N, T)"),
     (lambda: small_gpt()(np.zeros((1, 3))), TypeError, "expected integers"),

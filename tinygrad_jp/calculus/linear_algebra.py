@@ -10,6 +10,7 @@ import numpy
 from tinygrad_jp.core import PULLBACKS, Array, Variable, apply, as_variable, primitive, pullback
 from tinygrad_jp.core.arrays import normalize_axes, sum_to
 from tinygrad_jp.core.table import CALLS, Variadic, composition
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import DEVICES, apart, beside, on_device
 from tinygrad_jp.kinds import DTypeLike, np
 
@@ -179,15 +180,15 @@ def _spelled_out(operands: Any) -> tuple[tuple[str, ...], str, list[Any]]:
     terms, arrow, output = subscripts.partition("->")
     inputs = terms.split(",")
     if len(inputs) != len(xs):
-        raise ValueError(f"np.einsum: expected {len(inputs)} operands for {subscripts!r}, got {len(xs)}")
+        expected = counted(len(inputs), "operand")
+        raise ValueError(f"np.einsum: expected {expected} for {subscripts!r}, got {len(xs)}")
     free = [a for a in reversed(ascii_letters) if a not in subscripts]
     dots = 0
     for k, (term, x) in enumerate(zip(inputs, xs, strict=True)):
         n = np.ndim(x) - len(term.replace("...", ""))
         if n < 0 or (n and "..." not in term):
-            raise ValueError(
-                f"np.einsum: expected an operand of {len(term)} axes for {term!r}, got shape {np.shape(x)}"
-            )
+            axes = counted(len(term), "axis", "axes")
+            raise ValueError(f"np.einsum: expected an operand of {axes} for {term!r}, got shape {np.shape(x)}")
         if "..." in term:
             inputs[k] = term.replace("...", "".join(free[:n][::-1]))
             dots = max(dots, n)

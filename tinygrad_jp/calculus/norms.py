@@ -8,6 +8,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from tinygrad_jp.calculus.elements import divide_or_zero
 from tinygrad_jp.core import Array, Axis, apply, as_variable, pullback
 from tinygrad_jp.core.table import COMPOSITIONS, composition
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside, on_device
 from tinygrad_jp.kinds import Rule, np
 
@@ -27,7 +28,7 @@ def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -
         y = _OF_MATRICES[ord](np.moveaxis(x, axes, (-2, -1)))
         return np.expand_dims(y, axes) if keepdims else y
     of = f"vectors there are numbers, of matrices {', '.join(map(repr, ['fro', *_OF_MATRICES]))}"
-    raise ValueError(f"np.linalg.norm: there is no ord={ord!r} of {len(axes)} axes; of {of}")
+    raise ValueError(f"np.linalg.norm: there is no ord={ord!r} of {counted(len(axes), 'axis', 'axes')}; of {of}")
 
 
 def _floats(x: Array) -> Array:

@@ -11,6 +11,7 @@ from tinygrad_jp.core import PULLBACKS, Array, Variable, apply, as_variable
 from tinygrad_jp.core.arrays import sum_to
 from tinygrad_jp.core.operators import plain, plain_settings
 from tinygrad_jp.core.table import composition
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside, fetched
 from tinygrad_jp.kinds import np
 
@@ -100,7 +101,8 @@ def piecewise(*args: Any, x: Array, condlist: Any, funclist: Sequence[Any], **kw
         holds = numpy.concatenate([holds, ~holds.any(axis=0, keepdims=True)])
     if len(holds) != len(funclist):
         n = len(holds)
-        raise ValueError(f"np.piecewise: expected {n} or {n + 1} functions for {n} conditions, got {len(funclist)}")
+        expected = f"{n} or {n + 1} functions for {counted(n, 'condition')}"
+        raise ValueError(f"np.piecewise: expected {expected}, got {len(funclist)}")
     y = beside(numpy.zeros(flat.shape, flat.dtype), flat)
     for i, func in enumerate(funclist):
         here = numpy.broadcast_to(holds[i], np.shape(x)).reshape(-1)

@@ -11,6 +11,7 @@ from tinygrad_jp.core.arrays import keepdims_shape, normalize_axes, reduced_size
 from tinygrad_jp.core.errors import name_of
 from tinygrad_jp.core.operators import plain_settings
 from tinygrad_jp.core.table import COMPOSITIONS, composition
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import DTypeLike, Rule, np
 
@@ -270,7 +271,8 @@ def cumulative_prod(
 
 def _cumulative(func: Any, x: Array, axis: int | None, dtype: DTypeLike | None, include_initial: bool) -> Array:
     if axis is None and np.ndim(x) > 1:
-        raise ValueError(f"np.cumulative_{func.__name__[3:]}: expected the axis of an array of {np.ndim(x)} axes")
+        axes = counted(np.ndim(x), "axis", "axes")
+        raise ValueError(f"np.cumulative_{func.__name__[3:]}: expected the axis of an array of {axes}")
     along = 0 if axis is None else axis
     y = func(x, axis=along, dtype=dtype)
     if not include_initial:

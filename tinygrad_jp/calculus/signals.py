@@ -11,6 +11,7 @@ from tinygrad_jp.core import PULLBACKS, Array, Axis, apply
 from tinygrad_jp.core.errors import warn_user
 from tinygrad_jp.core.operators import plain
 from tinygrad_jp.core.table import composition
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside, fetched
 from tinygrad_jp.kinds import ArrayMethods, DTypeLike, np
 
@@ -90,9 +91,8 @@ def _spacings(varargs: tuple[Any, ...], f: Array, axes: tuple[int, ...]) -> list
     for k, (positions, i) in enumerate(zip(given, axes, strict=True)):
         if np.ndim(positions):
             if np.shape(positions) != (f.shape[i],):
-                raise ValueError(
-                    f"np.gradient: expected a number or {f.shape[i]} positions for axis {i}, got {np.shape(positions)}"
-                )
+                expected = f"a number or {counted(f.shape[i], 'position')} for axis {i}"
+                raise ValueError(f"np.gradient: expected {expected}, got {np.shape(positions)}")
             steps = diff(positions)
             even = not isinstance(steps, ArrayMethods) and len(steps) and (steps == steps[0]).all()
             given[k] = steps[0] if even else steps

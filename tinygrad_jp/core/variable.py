@@ -20,6 +20,7 @@ from tinygrad_jp.core.errors import call_error, missing_rule_error, name_of, pla
 from tinygrad_jp.core.operators import CONSTANTS, NO_SETTINGS, Operators, plain
 from tinygrad_jp.core.settings import ENABLE_BACKPROP, OBSERVER
 from tinygrad_jp.core.table import CALLS, CUSTOM_RULE, OUTPUT_UNUSED, PULLBACKS
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import apart, beside, on_device
 from tinygrad_jp.hints import hinting
 from tinygrad_jp.kinds import Array, ArrayLike, ArrayMethods, Rule, is_table
@@ -372,9 +373,8 @@ class Function:
             raise TypeError(f"{self.name}.backward: expected a gradient, got None; return it, zeros if there is none")
         gxs = gxs if isinstance(gxs, tuple) else (gxs,)
         if len(gxs) > len(xs := self.xs) or any(x is not None and not x.is_constant for x in xs[len(gxs) :]):
-            raise ValueError(
-                f"{self.name}.backward: expected {len(self.args)} gradients, one per input, got {len(gxs)}"
-            )
+            expected = counted(len(self.args), "gradient")
+            raise ValueError(f"{self.name}.backward: expected {expected}, one per input, got {len(gxs)}")
         gxs += (None,) * (len(xs) - len(gxs))
         return gxs if _recording() else plain(gxs)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_jp.counting import counted
 from tinygrad_jp.datasets.downloads import Bounded, verify
 
 __all__ = ["LIMIT", "read", "unpickle"]
@@ -80,11 +81,12 @@ def _batch(tar: Any, member: Any, n: int, key: bytes, classes: int) -> tuple[NDA
     """Return the images, as rows, and the labels of one member."""
     limit = n * (PIXELS + 100) + 10_000  # 100 bytes for the labels, name and frame of each image.
     if not member.isfile() or member.size > limit:
-        raise ValueError(f"{member.name}: expected a file of at most {limit:,} bytes, got {member.size:,}")
+        most = counted(limit, "byte")
+        raise ValueError(f"{member.name}: expected a file of at most {most}, got {member.size:,}")
     content = unpickle(tar.extractfile(member))
     images, labels = (content.get(each) if isinstance(content, dict) else None for each in (b"data", key))
     if not (isinstance(images, np.ndarray) and images.shape == (n, PIXELS) and images.dtype == np.uint8):
         raise ValueError(f"{member.name}: expected images of shape {(n, PIXELS)} and dtype uint8")
     if not (isinstance(labels, list) and len(labels) == n and all(type(t) is int and 0 <= t < classes for t in labels)):
-        raise ValueError(f"{member.name}: expected {n} labels in 0..{classes - 1}")
+        raise ValueError(f"{member.name}: expected {counted(n, 'label')} in 0..{classes - 1}")
     return images, np.array(labels, np.int64)

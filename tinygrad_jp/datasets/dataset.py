@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinygrad_jp.counting import counted
 from tinygrad_jp.datasets.pictures import html
 from tinygrad_jp.transforms import Array
 
@@ -58,7 +59,8 @@ class Dataset:
             raise TypeError(f"{name}: expected data, got None; set self.data in prepare(), or override __len__")
         n = len(self.data)
         if self.label is not None and len(self.label) != n:
-            raise ValueError(f"{name}: expected one label per example, got {n} examples and {len(self.label)} labels")
+            labels = counted(len(self.label), "label")
+            raise ValueError(f"{name}: expected one label per example, got {counted(n, 'example')} and {labels}")
         return n
 
     def __getitem__(self, index: Index) -> Example:
@@ -83,7 +85,7 @@ class Dataset:
         """The name, the number of examples, and what arrays hold them, before any transform."""
         arrays = {"x": self.data, "t": self.label}
         parts = [f"{k} {a.shape[1:]} {a.dtype}" for k, a in arrays.items() if isinstance(a, np.ndarray)]
-        return f"{type(self).__name__}: {', '.join([f'{len(self):,} examples', *parts])}"
+        return f"{type(self).__name__}: {', '.join([counted(len(self), 'example'), *parts])}"
 
     def _repr_html_(self) -> str | None:
         return html(self)

@@ -6,6 +6,7 @@ from pathlib import Path
 from time import sleep
 from typing import Any, TypeVar
 
+from tinygrad_jp.counting import counted
 from tinygrad_jp.progress import progress
 
 __all__ = ["Bounded", "load", "unzipped", "verify"]
@@ -26,7 +27,7 @@ class Bounded:
         chunk: bytes = self.stream.read(most if size < 0 else min(size, most))
         self.count += len(chunk)
         if self.count > self.limit:
-            raise ValueError(f"expected at most {self.limit:,} bytes, got more")
+            raise ValueError(f"expected at most {counted(self.limit, 'byte')}, got more")
         return chunk
 
 
@@ -51,10 +52,11 @@ def unzipped(path: Path, size: int) -> bytes:
         with gzip.open(path) if zipped else path.open("rb") as stream:
             content: bytes = stream.read(size + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"expected a complete gzip file, got {path.stat().st_size:,} bytes: {error}") from None
+        found = counted(path.stat().st_size, "byte")
+        raise ValueError(f"expected a complete gzip file, got {found}: {error}") from None
     if len(content) != size:
         got = "more" if len(content) > size else f"{len(content):,}"
-        raise ValueError(f"expected {size:,} bytes unzipped, got {got}")
+        raise ValueError(f"expected {counted(size, 'byte')} unzipped, got {got}")
     return content
 
 
@@ -171,4 +173,4 @@ def _fetch(url: str, path: Path, limit: int) -> None:
         for chunk in progress(chunks, total, f"{path.name} (bytes)", size=len):
             out.write(chunk)
         if total is not None and body.count < total:
-            raise ConnectionError(f"expected {total:,} bytes, got {body.count:,}: the connection was cut")
+            raise ConnectionError(f"expected {counted(total, 'byte')}, got {body.count:,}: the connection was cut")

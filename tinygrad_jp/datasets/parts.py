@@ -94,7 +94,7 @@ def random_split(dataset: Any, sizes: float | Sequence[float], *, rng: Rng = Non
         )
     ends = np.round(np.cumsum(shares) * (n / total)).astype(int)
     if (np.diff(ends, prepend=0) <= 0).any():
-        raise ValueError(f"random_split: expected parts of at least one of {n} examples, got {sizes}")
+        raise ValueError(f"random_split: expected parts of at least one example, of {n} in all, got {sizes}")
     return [Subset(dataset, part) for part in np.split(generator(rng).permutation(n), ends[:-1])]
 
 

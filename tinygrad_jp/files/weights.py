@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_jp.counting import counted
 from tinygrad_jp.files.writing import Pathlike, write_whole
 from tinygrad_jp.formatting import printable
 
@@ -107,7 +108,9 @@ def read(path: Pathlike, *suffixes: str) -> dict[str, Any]:
         return decode(content)
     except Exception as error:  # On damage, the parsers of zip, .npy and .safetensors raise nearly anything.
         kind = f"expected a complete {splitext(path)[1]} file of arrays"
-        reason = f"got {len(content):,} bytes that are not one: {printable(str(error))}"
+        reason = (
+            f"got {counted(len(content), 'byte that is not one', 'bytes that are not one')}: {printable(str(error))}"
+        )
         raise ValueError(f"{path}: {kind}, {reason}; save it again") from error
 
 

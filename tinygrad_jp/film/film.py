@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core import Array, Parameter, Variable, toposort, using_config
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside as placed
 from tinygrad_jp.devices import fetched, on_device
 from tinygrad_jp.files.writing import Pathlike, write_whole
@@ -69,7 +70,8 @@ class Film:
         self._field: Any = None
 
     def __repr__(self) -> str:
-        return f"Film({type(self.model).__name__}: {len(self.losses):,} steps, {len(self.frames)} frames)"
+        seen = f"{counted(len(self.losses), 'step')}, {counted(len(self.frames), 'frame')}"
+        return f"Film({type(self.model).__name__}: {seen})"
 
     def step(self, loss: Variable, *, backward: bool = False) -> None:
         """Keep this step: `loss` has gone backward, and the gradients are there. The update may come before or after.

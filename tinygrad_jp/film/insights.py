@@ -105,7 +105,7 @@ def _updates(series: dict[str, Series]) -> Iterator[dict[str, Any]]:
         ):
             begin = _begins(steps, holds)
             if begin is not None:
-                yield _insight(begin, f"{kind} updates", path, ratios[steps.index(begin)])
+                yield _insight(begin, kind + " updates", path, ratios[steps.index(begin)])
 
 
 def _dead(series: Series) -> Iterator[dict[str, Any]]:

@@ -109,7 +109,7 @@ def split_heads(x: ArrayLike, n_heads: int, parts: int = 1) -> tuple[Variable, .
     shape = np.shape(x)
     if len(shape) != 3 or n_heads < 1 or parts < 1 or shape[-1] % (n_heads * parts):
         raise ValueError(
-            f"split_heads: expected x (N, T, D) with a D that {parts} parts of {n_heads} heads divide, got {shape}"
+            f"split_heads: expected x (N, T, D) with a D that parts * n_heads = {parts * n_heads} divides, got {shape}"
         )
     ys = apply(_split_heads, x, n_heads=n_heads, parts=parts)
     return tuple(apply(output, ys, i, parts) for i in range(parts))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tinygrad_jp.core import Array
+from tinygrad_jp.counting import counted
 from tinygrad_jp.files import write_whole
 from tinygrad_jp.formatting import escape, printable
 from tinygrad_jp.kinds import DTypeLike, np
@@ -24,7 +25,8 @@ class ConfusionMatrix:
     def __init__(self, counts: Array, names: Sequence[str] | None = None) -> None:
         classes = range(len(counts)) if names is None else names
         if len(classes) != len(counts):
-            raise ValueError(f"confusion_matrix: expected {len(counts)} names, one for each class, got {len(classes)}")
+            expected = f"{counted(len(counts), 'name')}, one for each class"
+            raise ValueError(f"confusion_matrix: expected {expected}, got {len(classes)}")
         self.counts = counts
         self.names = [printable(str(name)) for name in classes]
 

@@ -250,7 +250,7 @@ class Text:
         if self.options.shapes:
             lines.append(" → ".join(_shapes(side.get(node, [])) for side in (self.sources, self.targets)))
         count = sum(p.size for p in scope.layer.named_params().values() if p.data is not None)
-        return [*lines, self._say("parameters", count)] if count else lines
+        return [*lines, self._say("parameter" if count == 1 else "parameters", count)] if count else lines
 
     # Beside the graph
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_jp.core import Variable
+from tinygrad_jp.counting import counted
 from tinygrad_jp.files import write_whole
 from tinygrad_jp.formatting import language
 from tinygrad_jp.graph.dot import Options, Text
@@ -68,7 +69,7 @@ class Graph:
         return graphviz.Source(self.dot)
 
     def __repr__(self) -> str:
-        return f"Graph({len(self.nodes)} nodes)"
+        return f"Graph({counted(len(self.nodes), 'node')})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         try:

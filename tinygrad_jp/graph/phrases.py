@@ -14,6 +14,7 @@ PHRASES: Phrases = {
     "dead": ("dead: every output is 0", "ReLU の出力がすべて 0"),
     "saturated": ("saturated: {} of the outputs", "出力の {} が飽和"),
     "no path": ("no path to the output", "出力につながっていない"),
+    "parameter": ("{:,} parameter", "パラメータ {:,} 個"),
     "parameters": ("{:,} parameters", "パラメータ {:,} 個"),
     "more": ("and {} more", "ほか {} 個"),
     "row": ("× {:,}, one after another", "{:,} 回の繰り返し"),

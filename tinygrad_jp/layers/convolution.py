@@ -7,6 +7,7 @@ import numpy as np
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Array, Parameter, Variable
 from tinygrad_jp.core.errors import warn_user
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside
 from tinygrad_jp.functions.convolution import Size
 from tinygrad_jp.kinds import DTypeLike
@@ -50,8 +51,9 @@ class Conv2d(Layer):
     ) -> None:
         if in_channels is None and _looks_like_torch(out_channels, kernel_size, stride):
             warn_user(
-                f"{type(self).__name__}({out_channels}, {kernel_size}, {stride}) has {out_channels} channels as output "
-                f"and a kernel of {kernel_size} by {kernel_size}. PyTorch's order, in, out, kernel, is written "
+                f"{type(self).__name__}({out_channels}, {kernel_size}, {stride}) has "
+                f"{counted(out_channels, 'channel')} as output and a kernel of {kernel_size} by {kernel_size}. "
+                f"PyTorch's order, in, out, kernel, is written "
                 f"{type(self).__name__}({kernel_size}, {stride}, in_channels={out_channels}) here; "
                 f"if the large kernel is meant, write kernel_size=({kernel_size}, {kernel_size})",
                 UserWarning,

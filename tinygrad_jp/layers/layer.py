@@ -347,7 +347,9 @@ class Layer:
             f"{'  ' * d}{name + '  ' if name else ''}{layer._signature()}: {_count(layer)}"
             for d, name, (_, layer) in zip(depth, names, rows, strict=True)
         ]
-        return "\n".join(map(printable, [lines[0] + " parameters", *lines[1:]]))
+        return "\n".join(
+            map(printable, [f"{lines[0]} {'parameter' if _count(self) == '1' else 'parameters'}", *lines[1:]])
+        )
 
     def _repr_html_(self) -> str:
         """The layers as a table: where they are, what they are, and how much they learn."""

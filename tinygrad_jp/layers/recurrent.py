@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tinygrad_jp import functions as F
 from tinygrad_jp.core import Array, ArrayLike, Parameter, Shape, Variable
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside
 from tinygrad_jp.functions import recurrent
 from tinygrad_jp.kinds import DTypeLike, np
@@ -114,7 +115,7 @@ class Recurrent(Layer):
             )
         if self.h is not None and np.shape(self.h)[0] < shape[0]:
             raise ValueError(
-                f"{name}: expected x of at most {np.shape(self.h)[0]} sequences, as many as the state has, "
+                f"{name}: expected x of at most {counted(np.shape(self.h)[0], 'sequence')}, as many as the state has, "
                 f"got {shape[0]}; call reset_state() before new sequences"
             )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from tinygrad_jp.core import Array, Parameter
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside, fetched, on_device
 from tinygrad_jp.hints import hinting
 from tinygrad_jp.optimizers.buckets import Bucket, compute_dtype, group
@@ -215,7 +216,7 @@ class Optimizer:
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={_text(getattr(self, name))}" for name in self._settings)
         target = "no model" if self.target is None else type(self.target).__name__
-        return f"{type(self).__name__}({settings}) of {target}: {self.t:,} updates"
+        return f"{type(self).__name__}({settings}) of {target}: {counted(self.t, 'update')}"
 
     if not TYPE_CHECKING:  # It would hide every misspelt name.
         __getattr__ = hinting("Optimizer")

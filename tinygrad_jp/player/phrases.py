@@ -72,7 +72,7 @@ PHRASES: Phrases = {
     "say 4": ("The chain rule: the gradient that came in, times the local derivative, goes out to {}.", "連鎖律です。伝わってきた勾配に局所的な微分を掛けて、{} へ渡します。"),
     "say 4 rule": ("The chain rule: by this rule, the gradient that came in makes the gradient of {}.", "連鎖律です。伝わってきた勾配から、この規則で {} へ渡す勾配を求めます。"),
     "say end": ("Every input has its gradient. This is what backward() computes for {}.", "すべての入力の勾配が求まりました。{} の backward() が計算するのは、この値です。"),
-    "say gap": ("{} steps are left out here: the page shows the first and the last {}.", "ここで {} ステップを省略しています。表示するのは最初と最後の {} ステップずつです。"),
+    "say gap": ("Steps left out here: {}. The page shows the first and the last {}.", "ここで {} ステップを省略しています。表示するのは最初と最後の {} ステップずつです。"),
     "beat 1": ("The operation", "演算"),
     "beat 2": ("The gradient that comes in", "伝わってきた勾配"),
     "beat 3": ("The local rule", "局所的な規則"),
@@ -92,10 +92,10 @@ PHRASES: Phrases = {
     "curve": ("{} as {} moves, and the tangent", "{1} を動かしたときの {0} と、その接線"),
     "inputs": ("Gradients of the inputs and parameters", "入力とパラメータの勾配"),
     "name": ("Name", "名前"),
-    "log gap": ("… {} steps left out", "… {} ステップを省略"),
+    "log gap": ("… steps left out: {}", "… {} ステップを省略"),
     "summary": ("{} of {} ± {}", "{}、平均 {} ± {}"),
     "plain": ("With JavaScript this page plays step by step. Here is the same as text.", "JavaScript が有効なら、このページは1ステップずつ再生できます。以下は同じ内容のテキストです。"),
-    "more": ("… {} more lines", "… 残り {} 行"),
+    "more": ("… more lines: {}", "… 残り {} 行"),
     "more inputs": ("… {} more", "… ほか {} 個"),
 }  # fmt: skip
 say = partial(phrase, PHRASES)

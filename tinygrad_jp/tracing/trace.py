@@ -26,6 +26,7 @@ import numpy as np
 
 from tinygrad_jp.core import Array, ArrayLike, Function, Outputs, Variable, key_of
 from tinygrad_jp.core.table import Joint, Variadic
+from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import fetched
 from tinygrad_jp.files import write_whole
 from tinygrad_jp.formatting import language, localized, number, summary_of
@@ -173,7 +174,8 @@ class Trace:
         return self.explain()
 
     def __repr__(self) -> str:
-        return f"<Trace of {self.labels[key_of(self.y)]}: {len(self)} events; print it, or save it as a page>"
+        what = f"{self.labels[key_of(self.y)]}: {counted(len(self), 'event')}"
+        return f"<Trace of {what}; print it, or save it as a page>"
 
     def _summary(self, x: Any) -> str:
         return summary_of(x, self.lang)
