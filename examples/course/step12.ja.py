@@ -16,7 +16,7 @@ with fails(TypeError):
 print(np.array([1.0, 2.0]) * x)
 
 # %% [markdown]
-# 悪ければ、Variable が二つ入った奇妙な配列になります。NumPy で書かれたプログラムは、こちらの言葉に書き直さなければなりません。
+# 悪ければ、Variable が2つ入った奇妙な配列になります。NumPy で書かれたプログラムは、こちらの言葉に書き直さなければなりません。
 #
 # **アイデア：** NumPy のほうから尋ねてもらいます。要素ごとの関数（*ufunc*）は、知らないものに触れる前に、メソッド `__array_ufunc__` があるかを調べ、あればすべてを任せます。あとは、どの ufunc がどの Function に当たるかの表があれば十分です。演算子はおまけで付いてきます。NumPy の `NDArrayOperatorsMixin` が、`a + b` を `np.add(a, b)` に、というように置き換えてくれます。
 
