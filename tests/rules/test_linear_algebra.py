@@ -446,3 +446,17 @@ def test_blocks_of_every_depth():
         y = make(a, b)
         np.testing.assert_array_equal(y.data, make(a.data, b.data))
         y.backward()
+
+
+@pytest.mark.parametrize("lengths", [(0, 3), (3, 0), (0, 1), (1, 0), (1, 3), (2, 3)])
+@pytest.mark.parametrize("subscripts", ["ii->i", "ii", "iij->ij", "iji->j", "ij,ii->j", [0, 0], [0, 1, 0]])
+def test_a_diagonal_needs_axes_of_one_length(subscripts, lengths):
+    """NumPy reads what is not its own where the first of them is 0."""
+    n, m = lengths
+    shapes = {"iij->ij": (n, m, 2), "iji->j": (n, 2, m)}
+    x = Variable(np.ones((n, 2, m) if subscripts == [0, 1, 0] else shapes.get(str(subscripts), (n, m))))
+    with pytest.raises(ValueError, match="expected axes of one length"):
+        if isinstance(subscripts, list):
+            np.einsum(x, subscripts)
+        else:
+            np.einsum(subscripts, *[np.ones((n, 2))] * ("," in subscripts), x)

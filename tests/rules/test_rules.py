@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_jp.functions as F
 from tests.cases import CASES, ELSEWHERE, RULES, SCIPY, WIDER, Case
-from tinygrad_jp import Variable, gradient_check
+from tinygrad_jp import Variable, gradient_check, hessian
 from tinygrad_jp.functions import convolution
 
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -175,3 +175,16 @@ def test_comparisons_with_numpys_own_helpers():
     assert np.allclose(x, [1.0, 2.0])
     assert np.array_equal(x, Variable([1.0, 2.0]))
     assert np.searchsorted(x, 1.5) == 1
+
+
+@pytest.mark.parametrize("transform", [np.fft.fft, np.fft.ifft, np.fft.rfft, lambda x: np.fft.fft2(x[None])])
+@pytest.mark.parametrize("at", [np.zeros(4), np.array([1.0, -2.0, 0.0, 3.0])])
+def test_the_power_of_a_spectrum_has_all_derivatives(transform, at):
+    """As np.real(z * np.conj(z)), also where z is 0; np.abs(z) ** 2 is twice |z| times its slope, which is 0 there."""
+
+    def power(x):
+        z = transform(x)
+        return np.sum(np.real(z * np.conj(z)))
+
+    basis = np.stack([transform(row).ravel() for row in np.eye(4)])
+    np.testing.assert_allclose(hessian(power)(at), 2 * np.real(basis @ basis.conj().T), atol=1e-12)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.cases import CASES, SCIPY
-from tinygrad_jp import Variable, gradient_check
+from tinygrad_jp import Variable, grad, gradient_check
 from tinygrad_jp.calculus.special import _scipy, enter
 
 special = pytest.importorskip("scipy.special")
@@ -95,6 +95,28 @@ def test_slopes_at_the_edge(f, at, expected):
     xs = [Variable(x) for x in at]
     f(*xs).backward()
     np.testing.assert_allclose([x.grad.item() for x in xs], expected, rtol=1e-12)
+
+
+# A function of one number, a point where its formula divides 0 by 0, and its derivatives there, from its power series.
+SERIES = [
+    *((lambda x, a=a: special.gammainc(a, x), 0.0, slopes) for a, slopes in {
+        1: (1.0, -1.0, 1.0), 2: (0.0, 1.0, -2.0), 3: (0.0, 0.0, 1.0), 4: (0.0, 0.0, 0.0), 1.5: (0.0, INF), 0.5: (INF,),
+    }.items()),
+    (lambda x: special.gammaincc(2.0, x), 0.0, (0.0, -1.0, 2.0)),
+    (lambda x: np.sum(special.gammainc(np.array([1.0, 2.0, 3.0]), x)), 0.0, (1.0, 0.0, 0.0)),
+    (special.spence, 1.0, (-1.0, 1 / 2, -2 / 3)),
+    (lambda x: special.expn(0, x), 1.0, (-2 / np.e, 5 / np.e, -16 / np.e)),
+    (lambda x: special.expn(1, x), 1.0, (-1 / np.e, 2 / np.e, -5 / np.e)),
+    (np.sinc, 0.0, (0.0, -(np.pi**2) / 3, 0.0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "at", "expected"), SERIES)
+def test_higher_derivatives_where_the_formula_is_0_by_0(f, at, expected):
+    for slope in expected:
+        f = grad(f)
+        with np.errstate(divide="ignore"):
+            np.testing.assert_allclose(f(at), slope, rtol=1e-12, atol=1e-12)
 
 
 def test_a_likelihood_of_plain_scipy_and_numpy():

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from tinygrad_jp.core import PULLBACKS, Array, apply, arrays, as_variable, pullback
-from tinygrad_jp.core.errors import call_with_user_warning, name_of
+from tinygrad_jp.core.errors import name_of, warn_user
 from tinygrad_jp.core.table import CALLS, NONDIFFERENTIABLE, composition
 from tinygrad_jp.kinds import DTypeLike, np
 
@@ -204,8 +204,8 @@ def angle(z: Array, deg: bool = False) -> Array:
 
 
 def _real(func: Any, x: Array) -> Array:
-    """The data of x, if they are real: then the derivative is 0."""
-    if x.dtype.kind == "c":
+    """The data of x, if they are real: then the derivative is 0. Of complex ones none may be needed."""
+    if x.dtype.kind == "c" and not as_variable(x).is_constant:
         raise TypeError(
             f"{name_of(func)}: complex numbers are not differentiated; compute with real and imaginary parts"
         )
@@ -247,4 +247,20 @@ DOMAIN_LIMITED = {
     *(np.fmod, np.float_power),
     *(np.arcsin, np.arccos, np.arccosh, np.arctanh),
 }
-CALLS |= {ufunc: functools.partial(call_with_user_warning, ufunc) for ufunc in DOMAIN_LIMITED}
+
+
+def _with_user_warning(ufunc: Any, *args: Any) -> Any:
+    """`ufunc(*args)`, where NumPy's warning, of the logarithm of −1 for example, points at the user's line."""
+    modes = np.geterr()
+    if "warn" not in modes.values() or "call" in modes.values():
+        return ufunc(*args)
+    ours = {kind: "call" if mode == "warn" else mode for kind, mode in modes.items()}
+    with np.errstate(**ours, call=functools.partial(_warn_of_number, ufunc)):
+        return ufunc(*args)
+
+
+def _warn_of_number(ufunc: Any, kind: str, flag: int) -> None:
+    warn_user(f"{kind} encountered in {ufunc.__name__}", RuntimeWarning)
+
+
+CALLS |= {ufunc: functools.partial(_with_user_warning, ufunc) for ufunc in DOMAIN_LIMITED}

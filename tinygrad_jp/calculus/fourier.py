@@ -3,6 +3,9 @@
 A result of complex numbers is a `Complex`, a Variable that takes only the functions listed here. The gradient of a real
 L with respect to z = a + ib is ∂L/∂a − i ∂L/∂b, so that the rule of a function with a complex derivative, such as the
 product, is the rule that it has for real numbers. Leaves are real, and so is what `backward()` starts from.
+
+np.abs has a kink at 0, where its slope is 0. For a power |z|² with derivatives of every order, write
+np.real(z * np.conj(z)).
 """
 
 import math
@@ -15,7 +18,7 @@ from tinygrad_jp.calculus.shapes import scatter_add
 from tinygrad_jp.core import PULLBACKS, Array, Variable, apply, primitive, pullback
 from tinygrad_jp.core.binding import bind
 from tinygrad_jp.core.errors import name_of
-from tinygrad_jp.core.table import COMPOSITIONS, composition
+from tinygrad_jp.core.table import COMPOSITIONS, TO_COMPLEX, composition
 from tinygrad_jp.devices import beside
 from tinygrad_jp.kinds import np
 
@@ -119,6 +122,7 @@ def _back(g: Array, x: Array, axis: int) -> Array:
     return g.astype(x.dtype) if x.dtype == np.float16 else g
 
 
+TO_COMPLEX |= {OWN[as_complex_numbers], np.fft.fft, np.fft.ifft, np.fft.rfft}
 # The matrix of a transform is symmetric: it takes the gradient back as well.
 PULLBACKS |= {
     np.fft.fft: lambda gy, y, x, n, axis, norm: _back(np.fft.fft(gy, n, axis, norm), x, axis),

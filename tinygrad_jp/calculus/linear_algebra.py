@@ -197,6 +197,10 @@ def _spelled_out(operands: Any) -> tuple[tuple[str, ...], str, list[Any]]:
         once = sorted(a for a in set(terms) if a.isalpha() and terms.count(a) == 1)
         output = ("..." if dots else "") + "".join(once)
     output = output.replace("...", ellipsis)
+    for term, x in zip(inputs, xs, strict=True):  # Of a diagonal that begins with 0, NumPy reads beyond the array.
+        if len({*zip(term, np.shape(x), strict=True)}) > len(set(term)):
+            equal = f"axes of one length for each letter of {term!r}"
+            raise ValueError(f"np.einsum: expected {equal}, got shape {np.shape(x)}")
     if unknown := set(output) - set("".join(inputs)):
         raise ValueError(f"np.einsum: {', '.join(sorted(unknown))} of the output is in no input of {subscripts!r}")
     return tuple(inputs), output, xs

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy
 
+from tinygrad_jp.calculus.elements import divide_or_zero
 from tinygrad_jp.core import PULLBACKS, Array, primitive, pullback
 from tinygrad_jp.core.table import LATE, Variadic
 from tinygrad_jp.kinds import Rule, np
@@ -94,6 +95,31 @@ class _OfSecond(Variadic):
         return self.rule
 
 
+def _gamma_density(sp: Any, a: Array, x: Array) -> Array:
+    """xᵃ⁻¹·e⁻ˣ/Γ(a). Only a number near 1 is raised to a power: that does not overflow, and has its slope at x = 0."""
+    m = np.maximum(np.floor(x), 0) + 1
+    return (x / m) ** (a - 1) * np.exp((a - 1) * np.log(m) - x - _weak(sp.gammaln(a)))
+
+
+def _expn_before(sp: Any, y: Array, n: Array, x: Array) -> Array:
+    """The exponential integral of order n − 1, where y is that of order n. SciPy has none of order −1: (e⁻ˣ + y)/x."""
+    first, before = np.equal(n, 0), np.maximum(n - 1, 0).astype(x.dtype)
+    return np.where(first, divide_or_zero(np.exp(-x) + y, x), sp.expn(before, np.where(first, 1, x)))
+
+
+# log x = u − u²/2 + u³/3 − … for u = x − 1
+_LOG = [(-1) ** k / k for k in range(26, 0, -1)]
+
+
+def _spence_slope(x: Array) -> Array:
+    """log x/(1 − x); near 1, where that is 0/0, the power series."""
+    near = (x > 0.8) & (x < 1.25)
+    u, other, series = np.where(near, x - 1, 0), np.where(near, 2, x), 0.0
+    for c in _LOG:
+        series = series * u + c
+    return np.where(near, series, np.log(other) / (1 - other))
+
+
 def _density(x: Array) -> Array:
     return np.exp(-x * x / 2) / math.sqrt(math.tau)
 
@@ -162,13 +188,13 @@ def _scipy(sp: Any) -> dict[str, Any]:
             lambda gy, y, a, b: gy * (sp.digamma(a) - sp.digamma(a + b)),
             lambda gy, y, a, b: gy * (sp.digamma(b) - sp.digamma(a + b)),
         ),
-        "gammainc": _OfSecond(lambda gy, y, a, x: gy * np.exp(sp.xlogy(a - 1, x) - x - _weak(sp.gammaln(a)))),
-        "gammaincc": _OfSecond(lambda gy, y, a, x: -gy * np.exp(sp.xlogy(a - 1, x) - x - _weak(sp.gammaln(a)))),
+        "gammainc": _OfSecond(lambda gy, y, a, x: gy * _gamma_density(sp, a, x)),
+        "gammaincc": _OfSecond(lambda gy, y, a, x: -gy * _gamma_density(sp, a, x)),
         # Integrals
         "expi": lambda gy, y, x: gy * np.exp(x) / x,
         "exp1": lambda gy, y, x: -gy * np.exp(-x) / x,
-        "expn": _OfSecond(lambda gy, y, n, x: -gy * sp.expn(n - 1, x)),
-        "spence": lambda gy, y, x: gy * np.log(x) / (1 - x),
+        "expn": _OfSecond(lambda gy, y, n, x: -gy * _expn_before(sp, y, n, x)),
+        "spence": lambda gy, y, x: gy * _spence_slope(x),
         # Bessel's functions: each leads to its neighbours in order
         "i0": lambda gy, y, x: gy * sp.i1(x),
         "i1": lambda gy, y, x: gy * (sp.i0(x) + sp.iv(2, x)) / 2,

@@ -1,6 +1,5 @@
 """What the engine says when a call cannot be recorded, and how it names functions."""
 
-import functools
 import sys
 import warnings
 from collections.abc import Sequence
@@ -51,6 +50,9 @@ def call_error(func: Any, args: Sequence[Any], error: Exception) -> Exception:
     return ValueError(f"{name_of(func)}: the shapes {shapes} do not fit: {fit}")
 
 
+COMPLEX = {np.dtype(code) for code in "FDG"}
+
+
 class GraphLostWarning(UserWarning):
     """A Variable has become a plain number, through which no gradient flows back."""
 
@@ -68,18 +70,11 @@ def check_nothing_lost(v: Any, how: str) -> None:
     warn_user(f"{message}; where no gradient is meant, write v.item()", GraphLostWarning)
 
 
-def call_with_user_warning(ufunc: np.ufunc, *args: Any) -> Any:
-    """`ufunc(*args)`, where NumPy's warning, of the logarithm of −1 for example, points at the user's line."""
-    modes = np.geterr()
-    if "warn" not in modes.values() or "call" in modes.values():
-        return ufunc(*args)
-    ours = {kind: "call" if mode == "warn" else mode for kind, mode in modes.items()}
-    with np.errstate(**ours, call=functools.partial(_warn_of_number, ufunc)):  # type: ignore[arg-type]
-        return ufunc(*args)
-
-
-def _warn_of_number(ufunc: np.ufunc, kind: str, flag: int) -> None:
-    warn_user(f"{kind} encountered in {ufunc.__name__}", RuntimeWarning)
+def check_complex(func: Any, xs: Sequence[Any]) -> None:
+    """Refuse the step from real numbers to complex ones where a gradient would have to come back."""
+    if ENABLE_BACKPROP.get() and not any(x.dtype in COMPLEX for x in xs) and not all(x.is_constant for x in xs):
+        remedy = "compute with real and imaginary parts, cos(x) and sin(x) for exp(1j·x), or on x.data"
+        raise TypeError(f"{name_of(func)}: complex numbers are not differentiated; {remedy}")
 
 
 def warn_user(message: str, category: type[Warning]) -> None:

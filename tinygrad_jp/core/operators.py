@@ -14,8 +14,8 @@ from tinygrad_jp.devices import fetched, on_device
 from tinygrad_jp.hints import array_error
 from tinygrad_jp.kinds import ArrayLike, ArrayMethods, DTypeLike, Index, in_dtype, is_table, method, reflected
 
-NUMBERS = (float, int, np.ndarray, np.generic, complex)
-CONSTANTS = (*NUMBERS, list, tuple)
+ARRAYS = (np.ndarray, np.generic)
+CONSTANTS = (float, int, *ARRAYS, complex, list, tuple)
 """What may stand beside a Variable in an operation, and has no gradient."""
 NO_SETTINGS: dict[str, Any] = {}
 
@@ -55,7 +55,7 @@ def _infix(ufunc: np.ufunc, op: Callable[[Any, Any], Any]) -> tuple[Callable[...
         a = self._array
         if isinstance(other, Operators):
             b = other._array
-        elif isinstance(other, NUMBERS):
+        elif isinstance(other, (float, int)) or (isinstance(other, ARRAYS) and other.dtype.kind != "c"):
             b = other
         else:
             return self.call(ufunc, self, other) if _is_constant(other) else NotImplemented

@@ -63,6 +63,8 @@ OUTPUT_UNUSED: set[Any] = set()
 """Functions whose rules do not use the output `y`, so that its memory may be used again."""
 LATE: set[Callable[[Any], bool]] = set()
 """What is asked for the rule of a ufunc that is in no table, and says whether it has entered one now."""
+TO_COMPLEX: set[Any] = set()
+"""Functions with a rule that leads from complex numbers back to real ones."""
 CUSTOM_RULE = Joint(lambda gy, y, *args: None)
 """The pullbacks of a function that is not in the table: a `Function` with a `backward` of its own."""
 

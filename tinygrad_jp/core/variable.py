@@ -16,10 +16,10 @@ import numpy as np
 from tinygrad_jp.core.arrays import Outputs, as_data, output, released
 from tinygrad_jp.core.backward import gradient_dtype, key_of, run_backward, toposort
 from tinygrad_jp.core.binding import check_settings
-from tinygrad_jp.core.errors import call_error, missing_rule_error, name_of, plain_name
+from tinygrad_jp.core.errors import COMPLEX, call_error, check_complex, missing_rule_error, name_of, plain_name
 from tinygrad_jp.core.operators import CONSTANTS, NO_SETTINGS, Operators, plain
 from tinygrad_jp.core.settings import ENABLE_BACKPROP, OBSERVER
-from tinygrad_jp.core.table import CALLS, CUSTOM_RULE, OUTPUT_UNUSED, PULLBACKS
+from tinygrad_jp.core.table import CALLS, CUSTOM_RULE, OUTPUT_UNUSED, PULLBACKS, TO_COMPLEX
 from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import apart, beside, on_device
 from tinygrad_jp.hints import hinting
@@ -429,6 +429,8 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
         y = CALLS[func](*data, **settings) if func in CALLS else func(*data, **settings)
     except (ValueError, TypeError, NotImplementedError) as error:
         raise call_error(func, data, error) from None
+    if linked and getattr(y, "dtype", None) in COMPLEX and func not in TO_COMPLEX:
+        check_complex(func, [x for x in xs if x is not None])
     return Variable.record(func, tuple(data), settings, tuple(xs), y) if linked else _variable(y, None, _DETACHED)
 
 
