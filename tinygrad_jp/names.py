@@ -150,6 +150,7 @@ def _backward(f: Any) -> Callable[..., Any]:
 
         gy = core.Outputs(gys) if isinstance(f.y, core.Outputs) else core.as_variable(gys[0])
         core.propagate([f], {f: gy}, True, Shares())
+        shares = shares[: len(f.pullbacks)]  # An index has no gradient, nor a place among DeZero's inputs.
         return tuple(shares) if len(shares) > 1 else shares[0]
 
     return backward

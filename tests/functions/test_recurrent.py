@@ -217,7 +217,7 @@ def count_of_functions(y):
         f = stack.pop()
         if f is not None and f not in found:
             found.add(f)
-            stack += [x.creator for x in f.inputs if isinstance(x, Variable)]
+            stack += [x.creator for x in f.inputs]
     return len(found)
 
 

@@ -426,8 +426,6 @@ def by_hand(y):
         f = waiting.pop(0)
         gxs = f.backward(*[result().grad for result in f.outputs])
         for x, gx in zip(f.inputs, gxs if isinstance(gxs, tuple) else (gxs,), strict=True):
-            if not isinstance(x, Variable):  # An index, or a number.
-                continue
             x.grad = gx if x.grad is None else x.grad + gx
             waiting += [x.creator] if x.creator is not None else []
 
@@ -589,3 +587,47 @@ def test_a_copy_of_a_loader_goes_on_without_its_iterator():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(list(copy.deepcopy(loader))) == 2
+
+
+CONSTANTS = {
+    "a number": lambda x: 3.0 * x,
+    "a number on the right": lambda x: x**2,
+    "a number of NumPy's": lambda x: x / np.float32(2),
+    "an array": lambda x: x + np.ones(2),
+    "an integer array": lambda x: np.ones((2, 2), int) @ x,
+    "a list": lambda x: x * [1.0, 2.0],
+    "a mask": lambda x: np.where([True, False], x, 1.0),
+    "an index": lambda x: x[0],
+    "a slice": lambda x: x[:1],
+    "a setting": lambda x: np.sum(x, axis=0),
+    "no bias": lambda x: F.linear(x[None], np.ones((2, 1))),
+    "several": lambda x: np.concatenate([x, np.zeros(3)]),
+    "a contraction": lambda x: np.einsum("i,i->", x, np.ones(2)),
+    "a function of one's own": lambda x: Twice()(x),
+}
+
+
+@pytest.mark.parametrize("f", CONSTANTS.values(), ids=CONSTANTS)
+def test_the_inputs_of_a_function_are_variables_all(f):
+    """So a script may walk through the graph by `x.creator`, and read `x.data`, as DeZero's own do."""
+    x = Variable(np.array([1.0, 2.0]), "x")
+    y = f(x)
+    assert any(other is x for inputs in inputs_behind(y) for other in inputs)
+    for inputs in inputs_behind(y):
+        assert all(isinstance(other, Variable) for other in inputs)
+        assert all(other.data is None or isinstance(other.data, np.ndarray) for other in inputs)
+        repr(inputs)
+    y.grad = Variable(np.ones_like(y.data))
+    by_hand(y)
+    by_walking, x.grad = x.grad, None
+    y.cleargrad()
+    y.backward()
+    np.testing.assert_array_equal(by_walking.data, x.grad.data)
+
+
+def inputs_behind(y):
+    waiting = [y.creator]
+    while waiting:
+        f = waiting.pop()
+        yield f.inputs
+        waiting += [x.creator for x in f.inputs if x.creator is not None]

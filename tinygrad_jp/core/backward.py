@@ -101,7 +101,8 @@ def propagate(
                 observer.entered(f, gy)
             pullbacks, y, args, settings = rules(f.func, CUSTOM_RULE), f.y, f._args, f.kwargs
             if create_graph:
-                gy, y, args = f.constant(gy), f.whole(), f.inputs
+                gy, y = f.constant(gy), f.whole()
+                args = tuple([a if x is None else x for a, x in zip(f.args, f.xs, strict=True)])
             if type(pullbacks) is Joint:
                 gy, args = f.joint_pullback(gy, y, args), ()
             binary = args is None  # See Function: an operator, whose rules take two arguments and no settings.

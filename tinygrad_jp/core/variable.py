@@ -254,7 +254,7 @@ class Function:
     - `func` is the function, `args` and `kwargs` its arguments (arrays) and settings, `y` what it returned: an array,
       or `Outputs` of several; `whole()` is that as one Variable. `name` is the name of the function.
     - `xs` leads backwards: for each argument the Variable that held it, or None for a constant. `variables` are the
-      Variables among them, `inputs` the arguments with Variables in the place of their arrays.
+      Variables among them, `inputs` all arguments as Variables, without the settings after them.
     - `pullbacks` are its rules, and `edges` these rules with the settings filled in.
     - `sequence` counts the Functions as they are created.
     - `layer` says which layer's output came from here: (layer, the `sequence` at its call, the same for a layer around
@@ -311,8 +311,9 @@ class Function:
         return (self.a, self.b) if self._args is None else self._args
 
     @property
-    def inputs(self) -> tuple[Any, ...]:
-        return tuple([a if x is None else x for a, x in zip(self.args, self.xs, strict=True)])
+    def inputs(self) -> tuple[Variable, ...]:
+        args = [a if a is None or hasattr(a, "dtype") else np.asarray(a) for a in self.args[: len(self.pullbacks)]]
+        return tuple([self.constant(a) if x is None else x for a, x in zip(args, self.xs, strict=False)])
 
     @property
     def variables(self) -> list[Variable]:
@@ -441,9 +442,8 @@ def apply_inplace(func: Any, x: Variable) -> Variable:
     alone. The memory of x is released: from now on x reads NaN, and takes no memory.
     """
     data, f = x._array, x.creator
-    if data.nbytes < 1 << 20 or f is None or f.func not in OUTPUT_UNUSED or f.y is not data or on_device(data):
-        return apply(func, x)
-    if not _recording() or _observer() is not None:
+    ordinary = data.nbytes < 1 << 20 or not _recording() or _observer() is not None
+    if ordinary or f is None or f.func not in OUTPUT_UNUSED or f.y is not data or on_device(data):
         return apply(func, x)
     x._array = f.y = released(data)
     return Variable.record(func, (x._array,), NO_SETTINGS, (x,), func(data, data))

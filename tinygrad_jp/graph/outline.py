@@ -141,7 +141,8 @@ def _origin(x: Any, before: Function | None) -> Any:
 
 def flowing(f: Function) -> list[tuple[int, Any]]:
     """The Variables and constants that flow into `f`, with their positions: its inputs without settings and None."""
-    inputs = f.inputs[: len(PULLBACKS.get(f.func, f.args))]
+    n = len(PULLBACKS.get(f.func, f.args))
+    inputs = [a if x is None else x for a, x in zip(f.args[:n], f.xs, strict=False)]
     arrays = Variable | np.ndarray | np.generic | int | float
     return [(i, x) for i, x in enumerate(inputs) if isinstance(x, arrays) or on_device(x)]
 
