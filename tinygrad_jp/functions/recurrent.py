@@ -59,16 +59,18 @@ def lstm(z: Array, U: Array, h: Array, c: Array) -> Array:
     k = np.full_like(y, 0.5, shape=(N, 4, H))
     k[:, 2] = 1
     k = k.reshape(N, 4 * H)
-    rest = 1 - k
+    rest, gates = 1 - k, np.empty_like(k)
+    parts = gates.reshape(N, 4, H).swapaxes(0, 1)
     for z_t, y_t in zip(z, y, strict=True):
-        gates, (i, f, u, o, tanh_c, c_t, h_t) = np.add(z_t, h @ U, dtype=y.dtype), y_t
+        i, f, u, o, tanh_c, c_t, h_t = y_t
+        np.add(z_t, h @ U, out=gates)
         gates *= k
         np.tanh(gates, out=gates)
         gates *= k
         gates += rest
-        y_t[:4] = gates.reshape(N, 4, H).swapaxes(0, 1)
+        y_t[:4] = parts
         c = np.multiply(f, c, out=c_t)
-        c += i * u
+        c += np.multiply(i, u, out=tanh_c)  # Its place is still free.
         h = np.multiply(o, np.tanh(c, out=tanh_c), out=h_t)
     return y
 
@@ -86,32 +88,33 @@ def d_lstm(gy: Array, y: Array, z: Array, U: Array, h: Array, c: Array) -> Array
     gates = np.moveaxis(y[:, :5], 1, 0) if known else _lstm_gates(z + before @ U, cs)
     # BLAS takes up to twice as long if a factor is transposed. A copy pays once there is enough to multiply.
     U_T = np.ascontiguousarray(U.T, like=U) if known and min(T, len(h)) >= 16 else U.T
-    gz = np.empty(z.shape, y.dtype, like=y) if known else [None] * T
+    gz = np.empty(z.shape, y.dtype, like=y) if known else None
     # A call of NumPy takes as long as 2,500 products, so slopes come for n steps at once, for as many as caches hold.
-    n = max(2**14 // max(h.size, 1), 1) if known else max(T, 1)
-    given = range(T), gy[:, 5], gy[:, 6], *gates, hs, _before(c, cs)
+    n = max(2**15 // max(h.size, 1), 1) if known else max(T, 1)
+    given, gzs = (gy[:, 5], gy[:, 6], *gates, hs, _before(c, cs)), []
     for start in reversed(range(0, T, n)):
-        ts, gcs, ghs, *states = [a[start : start + n] for a in given]
-        steps = zip(ts, gcs, ghs, *_lstm_slopes(*states), states[1], strict=True)
-        for t, gc_t, gh_t, slopes, slope_c, f in reversed(list(steps)):
+        gcs, ghs, *states = [a[start : start + n] for a in given]
+        slopes, slopes_c = _lstm_slopes(*states, out=gz[start : start + n] if known else None)
+        for gc_t, gh_t, gz_t, slope_c, f in reversed(list(zip(gcs, ghs, slopes, slopes_c, states[1], strict=True))):
             gh = gh + gh_t
             gc = gc + gc_t
             gc += gh * slope_c
-            slopes *= np.concatenate([gc, gc, gc, gh], axis=-1)
-            gz[t] = slopes
+            gz_t *= np.concatenate([gc, gc, gc, gh], axis=-1)
             gc *= f
-            gh = slopes @ U_T
-    gz = gz if known else np.stack(gz) if gz else z * 0
+            gh = gz_t @ U_T
+            gzs.append(gz_t)
+    gz = gz if known else np.stack(gzs[::-1]) if gzs else z * 0
     return gz, _by_weights(before, gz), gh, gc
 
 
-def _lstm_slopes(i: Array, f: Array, u: Array, o: Array, tanh_c: Array, h: Array, before: Array) -> tuple[Array, Array]:
-    """By what gc and gh reach the gates, (T, N, 4H), and by what gh reaches c; `before` is cₜ₋₁.
+def _lstm_slopes(i: Array, f: Array, u: Array, o: Array, tanh_c: Array, h: Array, before: Array, out: Array) -> Array:
+    """By what gc and gh reach the gates, (T, N, 4H), written to `out`, and by what gh reaches c; `before` is cₜ₋₁.
 
     The gates i, f and u receive gc∘u∘i∘(1 − i), gc∘cₜ₋₁∘f∘(1 − f) and gc∘i∘(1 − u²), and o receives gh∘hₜ∘(1 − o).
     """
     by_i, by_f = u * i, before * f
-    return np.concatenate([by_i - by_i * i, by_f - by_f * f, i - by_i * u, h - h * o], axis=-1), o - h * tanh_c
+    slopes = [by_i - by_i * i, by_f - by_f * f, i - by_i * u, h - h * o]
+    return np.concatenate(slopes, axis=-1, out=out), o - h * tanh_c
 
 
 def _lstm_gates(a: Array, c: Array) -> Array:
