@@ -30,12 +30,13 @@ def rnn(z: Array, U: Array, h: Array) -> Array:
 
 def d_rnn(gy: Array, y: Array, z: Array, U: Array, h: Array) -> Array:
     """From the last step to the first, what reaches a state goes through tanh's slope, and by U to the state before."""
-    local, gh, gzs = 1 - y * y, h * 0, []
+    slopes, gh, gzs, U_T = 1 - y * y, h * 0, [], _transposed(U, z)
     for t in reversed(range(len(z))):
-        gz = (gh + gy[t]) * local[t]
-        gh = gz @ U.T
+        gz = slopes[t]
+        gz *= gh + gy[t]
+        gh = gz @ U_T
         gzs.append(gz)
-    gz = np.stack(gzs[::-1]) if gzs else z * 0
+    gz = _in_order(gzs, slopes)
     return gz, _by_weights(_before(h, y), gz), gh
 
 
@@ -86,9 +87,7 @@ def d_lstm(gy: Array, y: Array, z: Array, U: Array, h: Array, c: Array) -> Array
     known, T, cs, hs = not isinstance(y, ArrayMethods), len(z), y[:, 5], y[:, 6]
     before, gh, gc = _before(h, hs), h * 0, c * 0
     gates = np.moveaxis(y[:, :5], 1, 0) if known else _lstm_gates(z + before @ U, cs)
-    # BLAS takes up to twice as long if a factor is transposed. A copy pays once there is enough to multiply.
-    U_T = np.ascontiguousarray(U.T, like=U) if known and min(T, len(h)) >= 16 else U.T
-    gz = np.empty(z.shape, y.dtype, like=y) if known else None
+    gz, U_T = np.empty(z.shape, y.dtype, like=y) if known else z, _transposed(U, z)
     # A call of NumPy takes as long as 2,500 products, so slopes come for n steps at once, for as many as caches hold.
     n = max(2**15 // max(h.size, 1), 1) if known else max(T, 1)
     given, gzs = (gy[:, 5], gy[:, 6], *gates, hs, _before(c, cs)), []
@@ -103,7 +102,7 @@ def d_lstm(gy: Array, y: Array, z: Array, U: Array, h: Array, c: Array) -> Array
             gc *= f
             gh = gz_t @ U_T
             gzs.append(gz_t)
-    gz = gz if known else np.stack(gzs[::-1]) if gzs else z * 0
+    gz = _in_order(gzs, gz)
     return gz, _by_weights(before, gz), gh, gc
 
 
@@ -144,26 +143,28 @@ def gru(z: Array, U: Array, b: Array, h: Array) -> Array:
 
 def d_gru(gy: Array, y: Array, z: Array, U: Array, b: Array, h: Array) -> Array:
     """From the last step to the first, what reaches a state goes to its gates, and through them to the state before."""
-    hs = _before(h, y)
+    hs, U_T = _before(h, y), _transposed(U, z)
     r, k, n, s = _gru_gates(z, hs @ U, b)
     by_n = (1 - k) * (1 - n * n)
     by_r, by_k = by_n * s * r * (1 - r), (hs - n) * k * (1 - k)
-    local = np.concatenate([by_r, by_k, by_n * r], axis=-1)
-    g, gs = h * 0, []
+    slopes, g, shares = np.concatenate([by_r, by_k, by_n * r, by_n], axis=-1), h * 0, []
     for t in reversed(range(len(z))):
         g = g + gy[t]
-        gs.append(g)
-        g = g * k[t] + (local[t] * np.concatenate([g, g, g], axis=-1)) @ U.T
-    gh = np.stack(gs[::-1]) if gs else y * 0
-    gu = local * np.concatenate([gh, gh, gh], axis=-1)
-    gz = np.concatenate([gh * by_r, gh * by_k, gh * by_n], axis=-1)
-    return gz, _by_weights(hs, gu), _cut(gu, 3)[2].sum(axis=(0, 1)), g
+        share = slopes[t]
+        share *= np.concatenate([g, g, g, g], axis=-1)
+        g = g * k[t] + share[:, : len(U_T)] @ U_T
+        shares.append(share)
+    shares = _in_order(shares, slopes)
+    gr, gk, gs, gn = _cut(shares, 4)
+    gz, gu = np.concatenate([gr, gk, gn], axis=-1), shares[..., : len(U_T)]
+    return gz, _by_weights(hs, gu), gs.sum(axis=(0, 1)), g
 
 
 def _gru_gates(z: Array, u: Array, b: Array) -> Array:
-    (zr, zk, zn), (ur, uk, un) = _cut(z, 3), _cut(u, 3)
-    r, s = _sigmoid(zr + ur), un + b
-    return r, _sigmoid(zk + uk), np.tanh(zn + r * s), s
+    H = 2 * b.shape[-1]
+    r, k = _cut(_sigmoid(z[..., :H] + u[..., :H]), 2)
+    s = u[..., H:] + b
+    return r, k, np.tanh(z[..., H:] + r * s), s
 
 
 PULLBACKS |= {rnn.primitive: Joint(d_rnn), lstm.primitive: Joint(d_lstm), gru.primitive: Joint(d_gru)}  # type: ignore[attr-defined]
@@ -172,6 +173,17 @@ PULLBACKS |= {rnn.primitive: Joint(d_rnn), lstm.primitive: Joint(d_lstm), gru.pr
 def _before(first: Array, states: Array) -> Array:
     """The state that each step began with."""
     return np.concatenate([first[None], states])[: len(states)]
+
+
+def _transposed(U: Array, z: Array) -> Array:
+    """Uᵀ, as a copy where there is enough to multiply: BLAS takes up to twice as long if a factor is transposed."""
+    copied = min(z.shape[:2]) >= 16 and not isinstance(U, ArrayMethods)
+    return np.ascontiguousarray(U.T, like=U) if copied else U.T
+
+
+def _in_order(steps: list[Array], room: Array) -> Array:
+    """What the steps gave, the last of which comes first. Arrays were written to `room`; Variables are never written to."""
+    return np.stack(steps[::-1]) if steps and isinstance(steps[0], ArrayMethods) else room
 
 
 def _by_weights(hs: Array, gz: Array) -> Array:
@@ -186,4 +198,7 @@ def _cut(a: Array, n: int) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
-    return np.tanh(x * 0.5) * 0.5 + 0.5
+    y = np.tanh(x * 0.5)
+    y *= 0.5
+    y += 0.5
+    return y
