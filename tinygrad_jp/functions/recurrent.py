@@ -3,7 +3,9 @@
 There are T steps of N sequences. z (T, N, G·H) is what the inputs give to the G gates of each step, x·W + b, and
 U (H, G·H) carries the state h (N, H) of a step to the gates of the next. σ is the sigmoid, ∘ the element-wise product.
 
-The rules compute what they can for many steps at once, and do little step by step, from the last to the first.
+The rules compute what they can for many steps at once, above all the slopes: by what the gradient of a state reaches
+the gates. Step by step, from the last to the first, they do little more than to multiply these slopes by the gradient.
+On arrays that is `slopes *= gradient`, in memory of the rule's own. On Variables the same text makes a new Variable.
 """
 
 from tinygrad_jp.core import PULLBACKS, Array, primitive
@@ -30,12 +32,12 @@ def rnn(z: Array, U: Array, h: Array) -> Array:
 
 def d_rnn(gy: Array, y: Array, z: Array, U: Array, h: Array) -> Array:
     """From the last step to the first, what reaches a state goes through tanh's slope, and by U to the state before."""
-    slopes, gh, gzs, U_T = 1 - y * y, h * 0, [], _transposed(U, z)
+    slopes, U_T, gh, gzs = 1 - y * y, _transposed(U, z), h * 0, []
     for t in reversed(range(len(z))):
-        gz = slopes[t]
-        gz *= gh + gy[t]
-        gh = gz @ U_T
-        gzs.append(gz)
+        gz_t = slopes[t]
+        gz_t *= gh + gy[t]
+        gh = gz_t @ U_T
+        gzs.append(gz_t)
     gz = _in_order(gzs, slopes)
     return gz, _by_weights(_before(h, y), gz), gh
 
@@ -54,13 +56,13 @@ def lstm(z: Array, U: Array, h: Array, c: Array) -> Array:
     0.5
     """
     T, (N, H) = len(z), h.shape
-    # Each of the seven lies in one piece, for all steps: the rule, which reads pieces, takes a tenth less time.
+    # Each of the seven lies in one piece, for all steps: the rule reads pieces.
     y = np.empty((7, T, N, H), np.result_type(z, U, h, c), like=z).swapaxes(0, 1)
     # Each gate is k·tanh(k·x) + 1 − k, with k = 1 for u, and k = ½ for the others, which makes it σ(x).
     k = np.full_like(y, 0.5, shape=(N, 4, H))
     k[:, 2] = 1
     k = k.reshape(N, 4 * H)
-    rest, gates = 1 - k, np.empty_like(k)
+    rest, gates = 1 - k, np.empty_like(k)  # The same memory at every step: it stays in the cache.
     parts = gates.reshape(N, 4, H).swapaxes(0, 1)
     for z_t, y_t in zip(z, y, strict=True):
         i, f, u, o, tanh_c, c_t, h_t = y_t
@@ -71,7 +73,7 @@ def lstm(z: Array, U: Array, h: Array, c: Array) -> Array:
         gates += rest
         y_t[:4] = parts
         c = np.multiply(f, c, out=c_t)
-        c += np.multiply(i, u, out=tanh_c)  # Its place is still free.
+        c += np.multiply(i, u, out=tanh_c)  # The place of tanh c is still free.
         h = np.multiply(o, np.tanh(c, out=tanh_c), out=h_t)
     return y
 
@@ -87,13 +89,13 @@ def d_lstm(gy: Array, y: Array, z: Array, U: Array, h: Array, c: Array) -> Array
     known, T, cs, hs = not isinstance(y, ArrayMethods), len(z), y[:, 5], y[:, 6]
     before, gh, gc = _before(h, hs), h * 0, c * 0
     gates = np.moveaxis(y[:, :5], 1, 0) if known else _lstm_gates(z + before @ U, cs)
-    gz, U_T = np.empty(z.shape, y.dtype, like=y) if known else z, _transposed(U, z)
-    # A call of NumPy takes as long as 2,500 products, so slopes come for n steps at once, for as many as caches hold.
-    n = max(2**15 // max(h.size, 1), 1) if known else max(T, 1)
+    room, U_T = np.empty(z.shape, y.dtype, like=y) if known else z * 0, _transposed(U, z)
+    # A call of NumPy takes as long as thousands of products: slopes come for n steps at once, as many as caches hold.
+    n = max(2**14 // max(h.size, 1), 1) if known else max(T, 1)
     given, gzs = (gy[:, 5], gy[:, 6], *gates, hs, _before(c, cs)), []
     for start in reversed(range(0, T, n)):
         gcs, ghs, *states = [a[start : start + n] for a in given]
-        slopes, slopes_c = _lstm_slopes(*states, out=gz[start : start + n] if known else None)
+        slopes, slopes_c = _lstm_slopes(room[start : start + n] if known else None, *states)
         for gc_t, gh_t, gz_t, slope_c, f in reversed(list(zip(gcs, ghs, slopes, slopes_c, states[1], strict=True))):
             gh = gh + gh_t
             gc = gc + gc_t
@@ -102,14 +104,15 @@ def d_lstm(gy: Array, y: Array, z: Array, U: Array, h: Array, c: Array) -> Array
             gc *= f
             gh = gz_t @ U_T
             gzs.append(gz_t)
-    gz = _in_order(gzs, gz)
+    gz = _in_order(gzs, room)
     return gz, _by_weights(before, gz), gh, gc
 
 
-def _lstm_slopes(i: Array, f: Array, u: Array, o: Array, tanh_c: Array, h: Array, before: Array, out: Array) -> Array:
-    """By what gc and gh reach the gates, (T, N, 4H), written to `out`, and by what gh reaches c; `before` is cₜ₋₁.
+def _lstm_slopes(out: Array, i: Array, f: Array, u: Array, o: Array, tanh_c: Array, h: Array, before: Array) -> Array:
+    """By what gc and gh reach the gates, (T, N, 4H), in `out` if that is given, and by what gh reaches c.
 
     The gates i, f and u receive gc∘u∘i∘(1 − i), gc∘cₜ₋₁∘f∘(1 − f) and gc∘i∘(1 − u²), and o receives gh∘hₜ∘(1 − o).
+    cₜ₋₁ is `before`.
     """
     by_i, by_f = u * i, before * f
     slopes = [by_i - by_i * i, by_f - by_f * f, i - by_i * u, h - h * o]
@@ -182,7 +185,7 @@ def _transposed(U: Array, z: Array) -> Array:
 
 
 def _in_order(steps: list[Array], room: Array) -> Array:
-    """What the steps gave, the last of which comes first. Arrays were written to `room`; Variables are never written to."""
+    """What the steps gave, the last of which comes first: on arrays all of it is in `room`."""
     return np.stack(steps[::-1]) if steps and isinstance(steps[0], ArrayMethods) else room
 
 
