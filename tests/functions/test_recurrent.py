@@ -117,7 +117,7 @@ def test_derivatives_to_second_order(kind, run, rng):
     assert gradient_check(f, rng.standard_normal((2, 3, I)), *(p.data for p in params.values()), order=2)
 
 
-# From 16 steps of 16 sequences on, LSTM copies U. Of 1,000 sequences it takes 8 steps at once.
+# From 16 steps of 16 sequences on, the rules copy U. Of 1,000 sequences LSTM takes 8 steps at once.
 @each
 @pytest.mark.parametrize("shape", [(N, T, I), (16, 16, I), (1000, 8, I), (1000, 19, I)])
 def test_the_first_derivatives_are_the_same_on_arrays_and_on_variables(kind, shape, rng):

@@ -9,6 +9,7 @@ import pytest
 import tinygrad_jp.functions as F
 from tests.cases import CASES, ELSEWHERE, RULES, SCIPY, WIDER, Case
 from tinygrad_jp import Variable, gradient_check, hessian
+from tinygrad_jp.core import Observer, run_backward
 from tinygrad_jp.functions import convolution
 
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -33,6 +34,26 @@ def test_float32_stays_float32(case: Case, rng):
     assert y.dtype == (np.float64 if case.name in WIDER else np.float32)
     y.backward()
     assert {x.grad.dtype for x in xs} == {np.dtype(np.float32)}
+
+
+class Sealing(Observer):
+    """Lets no rule write to what it is given."""
+
+    def entered(self, f, gy):
+        for given in (gy, f.y, *f.args):
+            for a in given if isinstance(given, tuple) else (given,):
+                if isinstance(a, np.ndarray):
+                    a.flags.writeable = False
+
+
+@by_case
+def test_rules_change_nothing_that_they_are_given(case: Case, rng):
+    xs = [Variable(x) for x in case.inputs(rng)]
+    y = case.f(*xs)
+    y.backward()
+    _, sealed = run_backward(y, observer=Sealing())
+    for x in xs:
+        np.testing.assert_array_equal(sealed[x], x.grad.data)
 
 
 def test_every_rule_has_its_case():

@@ -99,7 +99,8 @@ def d_lstm(gy: Array, y: Array, z: Array, U: Array, h: Array, c: Array) -> Array
         for gc_t, gh_t, gz_t, slope_c, f in reversed(list(zip(gcs, ghs, slopes, slopes_c, states[1], strict=True))):
             gh = gh + gh_t
             gc = gc + gc_t
-            gc += gh * slope_c
+            slope_c *= gh
+            gc += slope_c
             gz_t *= np.concatenate([gc, gc, gc, gh], axis=-1)
             gc *= f
             gh = gz_t @ U_T
@@ -149,8 +150,9 @@ def d_gru(gy: Array, y: Array, z: Array, U: Array, b: Array, h: Array) -> Array:
     hs, U_T = _before(h, y), _transposed(U, z)
     r, k, n, s = _gru_gates(z, hs @ U, b)
     by_n = (1 - k) * (1 - n * n)
-    by_r, by_k = by_n * s * r * (1 - r), (hs - n) * k * (1 - k)
-    slopes, g, shares = np.concatenate([by_r, by_k, by_n * r, by_n], axis=-1), h * 0, []
+    by_u = by_n * r
+    by_r, by_k = by_u * s * (1 - r), (hs - n) * k * (1 - k)
+    slopes, g, shares = np.concatenate([by_r, by_k, by_u, by_n], axis=-1), h * 0, []
     for t in reversed(range(len(z))):
         g = g + gy[t]
         share = slopes[t]
@@ -158,9 +160,9 @@ def d_gru(gy: Array, y: Array, z: Array, U: Array, b: Array, h: Array) -> Array:
         g = g * k[t] + share[:, : len(U_T)] @ U_T
         shares.append(share)
     shares = _in_order(shares, slopes)
-    gr, gk, gs, gn = _cut(shares, 4)
-    gz, gu = np.concatenate([gr, gk, gn], axis=-1), shares[..., : len(U_T)]
-    return gz, _by_weights(hs, gu), gs.sum(axis=(0, 1)), g
+    gr, gk, gu, gn = _cut(shares, 4)
+    gz = np.concatenate([gr, gk, gn], axis=-1)
+    return gz, _by_weights(hs, shares[..., : len(U_T)]), gu.sum(axis=(0, 1)), g
 
 
 def _gru_gates(z: Array, u: Array, b: Array) -> Array:
