@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_jp.core import Function, Parameter, Variable, key_of
 from tinygrad_jp.core.arrays import is_released
 from tinygrad_jp.devices import fetched
 from tinygrad_jp.kinds import Array, ArrayLike
@@ -184,3 +185,56 @@ def escape(text: str) -> str:
     from html import escape  # Here, since importing it takes longer than all the rest of this module.
 
     return escape(text)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Names for the parts of a graph
+
+Key: TypeAlias = Function | Variable
+"""The `key_of` a gradient: a Function for its result, or a leaf."""
+
+
+def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict[Key, str]:
+    """A different name for the result of each Function in `order`, and for each leaf."""
+    variables = {key_of(x): x for x in [y, *(x for f in order for x in f.variables)]}
+    given = {id(x): name for name, x in reversed(list(names.items())) if isinstance(x, Variable)}
+    paths = _paths(order)
+    differentiated = {key_of(x.grad): x for x in variables.values() if x.grad is not None}
+    found: dict[Key, str] = {}
+    taken: dict[str, int] = {}
+    for key in [*order, *variables]:
+        if key in found:
+            continue
+        x = variables[key]
+        wanted = _name(x, given, paths)
+        if not wanted and key in differentiated and (name := _name(differentiated[key], given, paths)):
+            wanted = f"g{name}"  # It is a gradient, and this a pass of the second order.
+        wanted = wanted or ("y" if x is y else "")
+        wanted = printable(wanted)
+        label, n = wanted or "v1", taken.get(wanted, 1)
+        while label in taken:
+            n += 1
+            label = f"{wanted or 'v'}{n}"
+        found[key] = label
+        taken[label], taken[wanted] = 1, n
+    return found
+
+
+def _name(x: Variable, given: dict[int, str], paths: dict[int, str]) -> str:
+    own = "" if isinstance(x, Parameter) and id(x) in paths else x.name
+    return str(given.get(id(x)) or own or paths.get(id(x)) or "")
+
+
+def _paths(order: list[Function]) -> dict[int, str]:
+    """The path of each Parameter in the outermost layer that was called, by the Parameter's id."""
+    layers: dict[int, Any] = {}
+    for f in order:
+        tag = f.layer
+        while tag is not None:
+            layer, start, tag = tag
+            layers[start] = layer
+    paths: dict[int, str] = {}
+    for start in sorted(layers):
+        for path, p in layers[start].named_params().items():
+            paths.setdefault(id(p), path)
+    return paths

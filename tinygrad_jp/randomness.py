@@ -1,5 +1,7 @@
 """Random numbers: from `rng`, from the generator that `seed` made, otherwise from NumPy's global state."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -121,6 +123,26 @@ def seed(n: int | None) -> None:
     """
     global _default
     _default = None if n is None else np.random.default_rng(n)
+
+
+@contextmanager
+def unchanged() -> Iterator[None]:
+    """Inside a `with` block numbers may be drawn, and those that are drawn after it are the same as without it.
+
+    >>> seed(0)
+    >>> with unchanged():
+    ...     first = generator().random()
+    >>> first == generator().random()
+    True
+    """
+    before, default = np.random.get_state(), _default
+    state: Any = default.bit_generator.state if default is not None else None
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
+        if default is not None:
+            default.bit_generator.state = state
 
 
 def generator(rng: Rng = None) -> "np.random.Generator":

@@ -44,7 +44,10 @@ ROOMS = {
     ),
     "dataloaders": ("mini-batches", "counting datasets devices hints randomness"),
     "fitting": ("`fit`, a training loop to use or to copy, and its curves", "core files formatting progress"),
-    "film": ("the film of a training run, on one page", "core counting devices files formatting player tracing"),
+    "film": (
+        "the film of a training run, on one page",
+        "core counting devices files formatting player randomness tracing",
+    ),
     "parallel": (
         "training on many processes, over MPI",
         "core dataloaders devices layers progress",
@@ -62,9 +65,9 @@ ROOMS = {
     "tracing": ("the backward pass step by step", "core counting devices files formatting player symbols"),
     "programs": (
         "a computation and its backward pass as plain NumPy, to read and to run",
-        "core derivatives devices files formatting kinds symbols tracing",
+        "core derivatives devices files formatting kinds symbols",
     ),
-    "player": ("the page that plays a backward pass", "core devices formatting graph symbols"),
+    "player": ("the page that plays a backward pass", "core devices formatting graph programs randomness symbols"),
     "devices": ("where arrays are, in NumPy's memory or on a GPU; new ones beside those that are there", "kinds"),
     "kinds": ("the kinds of arguments, and the methods that all kinds of arrays share", "hints"),
     "counting": ("numbers with their nouns: 1 step, 2 steps", ""),

@@ -16,6 +16,7 @@ from tinygrad_jp.film.shots import Activations, Plan, Shot, developed, taken
 from tinygrad_jp.formatting import language
 from tinygrad_jp.player import framed
 from tinygrad_jp.player import page as player_page
+from tinygrad_jp.randomness import unchanged
 from tinygrad_jp.tracing import trace
 
 __all__ = ["Film"]
@@ -132,7 +133,7 @@ class Film:
             self._field = _plane(order)
         if self._field is False:
             return None
-        with using_config("train", False), using_config("enable_backprop", False):
+        with unchanged(), using_config("train", False), using_config("enable_backprop", False):
             try:
                 y = self.model(placed(self._field["grid"], *self.model.params()))
             except Exception:  # A model that is not a function of these points alone has no field.

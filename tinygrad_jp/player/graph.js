@@ -225,6 +225,7 @@ function listenToCamera() {
     const node = pressed?.closest?.(".node");
     if (node?.matches(".layer")) openLayers(1);
     else if (node) goTo(node.id);
+    else if (pressed?.closest?.(".edge")) goAlong(pressed.closest(".edge").id);
     else if (pressed?.closest?.(".cluster") && pressed.matches("text")) openLayers(-1);
   });
   camera.addEventListener("wheel", (e) => {
@@ -233,6 +234,12 @@ function listenToCamera() {
     if (e.ctrlKey || e.metaKey) return zoom(e.deltaY < 0 ? 1.15 : 1 / 1.15);
     look(state.view.x + e.deltaX / state.view.factor, state.view.y + e.deltaY / state.view.factor, state.view.factor);
   }, { passive: false });
+}
+
+/** Go to the step at which a gradient takes the edge with this id. */
+function goAlong(id) {
+  const to = frames.findIndex(({ event, beat }) => beat === 4 && event.edge === id);
+  if (to >= 0) go(to);
 }
 
 /** Go to the step that a node is about: where its gradient is complete, or else where the first share arrives. */

@@ -25,6 +25,7 @@ from tinygrad_jp.graph.rendering import rendered
 from tinygrad_jp.graph.structure import Node, Picture, picture
 from tinygrad_jp.player.moves import moves
 from tinygrad_jp.player.phrases import PHRASES, say
+from tinygrad_jp.player.program import program
 from tinygrad_jp.symbols import Symbol
 
 MOST_EVENTS = 2000
@@ -77,6 +78,7 @@ class PageData:
             "moreInputs": max(len(leaves) - MOST_INPUTS, 0),
             "half": MOST_EVENTS // 2,
             "events": events,
+            "program": [line | {"value": self.array(line["value"])} for line in program(trace)],
             "operations": [self.operation(f) for f in self.operations],
             "rules": list(self.rules),
             "moves": moves(trace),

@@ -1,7 +1,7 @@
 // What the user does, and the parts that are not the graph, the card or the questions.
 
-/** A line of the program for each event. Lines of a written program can stand here, too: each names its events. */
-const program = data.program ?? data.events.map((event, row) => ({ rows: [row], ...programLine(event) }));
+/** The lines of the program, each with its events; where none was written, a line for each event. */
+const program = data.program.length ? data.program : data.events.map((event, row) => ({ rows: [row], ...programLine(event) }));
 
 function programLine(event) {
   if (event.kind === "gap") return { gap: event.count };
@@ -15,10 +15,13 @@ function programLine(event) {
 function buildProgram() {
   const lines = program.map(({ gap, code, note, value, depth, rows }) => {
     if (gap) return element("li", "gap", phrase("log gap", gap));
-    const kind = data.events[rows[0]]?.kind ?? "";
+    const written = Array.isArray(code) ? code[LANGUAGES.indexOf(state.lang)] : code;
+    const words = element("code", "", localized(written.trimStart()));
+    words.style.paddingLeft = `${2 * (depth ?? 0) + written.length - written.trimStart().length}ch`;
+    const kind = data.events[rows.at(-1)]?.kind ?? (written.trimStart()[0] === "#" ? "comment" : "");
     const said = note ? element("span", "note", `# ${note}`) : null;
-    const number = value === undefined ? null : element("span", "number", textAt(value));
-    return element("li", `${kind} depth${depth ?? 0}`, element("code", "", localized(code)), said, number);
+    const number = (value ?? null) === null ? null : element("span", "number", textAt(value));
+    return element("li", kind, words, said, number);
   });
   $("program").replaceChildren(...lines);
   state.line = null;
@@ -30,11 +33,20 @@ function renderProgram(frame) {
   if (state.line) state.line.removeAttribute("aria-current");
   state.line = list.children[i] ?? null;
   state.line?.setAttribute("aria-current", "step");
+  const unfinished = i >= 0 && program[i].rows.at(-1) > frame.row;
+  list.classList.toggle("unfinished", unfinished);
   list.classList.toggle("veiled", state.predicting && frame.kind !== "end");
-  list.classList.toggle("asking", asking(frame));
+  list.classList.toggle("asking", asking(frame) || (state.predicting && unfinished));
   list.classList.toggle("before-all", !state.line && frame.kind !== "end");
+  const first = list.children[Math.max(program.findIndex(({ rows }) => rows.length) - 2, 0)];
   if (state.line) list.scrollTop = state.line.offsetTop - list.clientHeight / 2;
-  else list.scrollTop = frame.row < 0 ? 0 : list.scrollHeight;
+  else list.scrollTop = frame.row < 0 ? (first?.offsetTop ?? 0) : list.scrollHeight;
+}
+
+/** Go to the end of what a line does; a comment belongs to the line below it. */
+function goToLine(i) {
+  const line = program.slice(i).find(({ rows }) => rows.length);
+  go(line ? frames.findLastIndex((frame) => line.rows.includes(frame.row)) : frames.length - 1);
 }
 
 function buildInputs() {
@@ -97,6 +109,15 @@ function step(by) {
   const next = by > 0 ? all.find((i) => i > state.at) : all.findLast((i) => i < state.at);
   const waits = by > 0 && state.predicting ? [...frames.keys()].find((i) => i > state.at && i < next && asking(frames[i])) : undefined;
   go(waits ?? next ?? state.at);
+}
+
+/** Go to a beat of the operation at hand; of the last two, to that of the share at hand, or of the first one. */
+function goToBeat(beat) {
+  const { event, row } = frames[state.at];
+  if (!event) return;
+  const same = (frame) => frame.event?.operation === event.operation && frame.beat === beat && frame.kind !== "forward";
+  const own = frames.findIndex((frame) => same(frame) && (frame.row === row || event.kind === "backward" || beat < 3));
+  if (own >= 0) go(own);
 }
 
 function go(at) {
@@ -222,7 +243,11 @@ function listen() {
   $("slider").addEventListener("input", () => go(Number($("slider").value)));
   $("program").addEventListener("click", (e) => {
     const i = [...$("program").children].indexOf(e.target.closest("li"));
-    if (i >= 0) go(frames.findLastIndex((frame) => program[i].rows.includes(frame.row)));
+    if (i >= 0) goToLine(i);
+  });
+  $("beats").addEventListener("click", (e) => {
+    const number = e.target.closest(".beat")?.querySelector(".number");
+    if (number && !e.target.closest("button, input, .pick")) goToBeat(Number(number.textContent));
   });
   $("inputs").addEventListener("click", (e) => {
     const i = e.target.closest("tbody tr")?.rowIndex - 1;

@@ -12,6 +12,7 @@ from tinygrad_jp.graph.looks import DARK, LIGHT, style
 from tinygrad_jp.player.assembling import filled, hash_of, policy, read
 from tinygrad_jp.player.page_data import MOST_INPUTS, PageData
 from tinygrad_jp.player.phrases import say
+from tinygrad_jp.randomness import unchanged
 
 SCRIPTS = ("frames.js", "parts.js", "graph.js", "rule.js", "predict.js", "move.js", "player.js")
 MOST_LINES = 3000  # Of the text for browsers without scripts.
@@ -33,7 +34,8 @@ def page(trace: Any) -> str:
         "plain": _plain(trace),
     }
     page_data = PageData(trace)
-    parts |= {"graphs": page_data.graphs(), "data": _json(page_data.as_dict())}
+    with unchanged():  # Functions that draw numbers are computed again.
+        parts |= {"graphs": page_data.graphs(), "data": _json(page_data.as_dict())}
     return filled(_file("page.html"), parts)
 
 

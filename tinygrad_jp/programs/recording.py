@@ -79,7 +79,8 @@ class Recording:
         if x.creator is not None:
             return self.values[x.creator]
         if x not in self.values:
-            self.values[x] = Value(data, self.label(x))
+            with at(FORWARD, x):
+                self.values[x] = Value(data, self.label(x))
         return self.values[x]
 
     def _setting(self, a: Any) -> Any:
@@ -107,7 +108,8 @@ class Recording:
             y = _written_out(body, args, kwargs, body(*plain(args), **plain(kwargs)))
             if y is None or (not _is_numpy(f.func) and _is_long(y, start) and is_borrowable(body)):
                 y = _as_a_call(body, args, _read_by(body, kwargs), f)
-        whole = np.positive(y) if any(y is x for x in values_in(args)) else outputs_of(y)
+            y = Outputs(y) if isinstance(f.y, Outputs) else y
+            whole: Any = np.positive(y) if any(y is x for x in values_in(args)) else outputs_of(y)
         whole.application = Application(f.func, args, kwargs, f)
         return items_of(whole) if isinstance(y, Outputs) else whole
 
@@ -126,10 +128,19 @@ def gradients(root: Value, gy: Array, leaves: list[Value], at_length: bool = Fal
     grads: dict[Value, Any] = {root: gy}
     for y in reversed(order):
         if y in needed and y in grads and y.application is not None and y not in ends:
+            start = next_number()
             with at(BACKWARD, y.application.f or y):
                 for x, share in _shares(y, grads[y], needed, at_length):
                     grads[x] = grads[x] + share if x in grads else share
+                    _mark(grads[x], x.place.node, start)
     return grads
+
+
+def _mark(share: Any, target: Any, start: int) -> None:
+    """Note that what has been computed since the number `start` goes to `target`, a Function or a Variable."""
+    for x in behind(share, through=lambda x: (x.args, x.kwargs) if x.number > start else None):
+        if x.number > start and x.place.target is None:
+            x.place = x.place._replace(target=target)
 
 
 def _arguments(y: Value) -> Any:

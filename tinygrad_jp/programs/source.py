@@ -14,14 +14,13 @@ import numpy as np
 from tinygrad_jp.core import Function, Parameter, Variable, as_variable, run_backward, toposort, using_config
 from tinygrad_jp.derivatives import grad
 from tinygrad_jp.files import write_whole
-from tinygrad_jp.formatting import Phrases, language, phrase
+from tinygrad_jp.formatting import Phrases, labels, language, phrase
 from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.colours import coloured
 from tinygrad_jp.programs.recording import Recording, at, gradients, on_values
 from tinygrad_jp.programs.simplifying import simplified
 from tinygrad_jp.programs.values import BACKWARD, Value, behind, plain
-from tinygrad_jp.programs.writing import WIDTH, Writer
-from tinygrad_jp.tracing.recording import labels
+from tinygrad_jp.programs.writing import WIDTH, Line, Writer
 
 PHRASES: Phrases = {
     "example": ("Example data, as large as those that were recorded", "記録したデータと同じ大きさの例です"),
@@ -32,13 +31,14 @@ class Source(str):
     """A program in Python, as text. `exec` it, print it, or save it as a file that runs.
 
     `name` is the name of its function, `arguments` the arrays that were recorded, by the names of its arguments, and
-    `returns` the names of what it returns.
+    `returns` the names of what it returns. `lines` are its lines one by one, with the operations they belong to.
     """
 
     name: str
     arguments: dict[str, Any]
     returns: list[str]
     lang: str
+    lines: list[Line]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a file that runs, as a whole or not at all, and return its path: it prints the result of example data.
@@ -284,9 +284,14 @@ def _text(
     writer = Writer(labels, words, lang)
     body = writer.lines(arguments, outputs)
     names = [writer.write(x)[0] for x in arguments]
-    body = [f"    {line}" for line in [*body, *_wrapped("return ", [writer.result(x) for x in outputs], "")]]
-    lines = [*_wrapped(f"def {name}", names, ":", always=True), *body]
-    text = Source(_whole(writer.borrowed, "\n".join(lines)))
+    head = _wrapped(f"def {name}", names, ":", always=True)
+    last = _wrapped("return ", [writer.result(x) for x in outputs], "")
+    whole = _whole(writer.borrowed, "\n".join([*head, *(f"    {line}" for line in [*(x.text for x in body), *last])]))
+    text = Source(whole)
+    texts = whole.split("\n")
+    above = len(texts) - len(body) - len(last)
+    found = [*[Line("")] * above, *body, *[Line("")] * len(last)]
+    text.lines = [line._replace(text=written) for written, line in zip(texts, found, strict=True)]
     text.name, text.lang, text.returns = name, lang, returned
     text.arguments = {name: v.data for name, v in zip(names, arguments, strict=True)}
     return text

@@ -14,10 +14,11 @@ FORWARD, BACKWARD = "forward", "backward"
 
 
 class Place(NamedTuple):
-    """The operation that a line belongs to: on the way forward or back, and through which application of what."""
+    """The operation that a line belongs to, on the way forward or back; there, the Function or Variable it leads to."""
 
     phase: str
     node: Any
+    target: Any = None
 
 
 class Application(NamedTuple):

@@ -7,7 +7,7 @@ import operator
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinygrad_jp.core.arrays import astype
 from tinygrad_jp.formatting import Phrases, phrase
@@ -21,6 +21,14 @@ WIDTH = 72
 """The most characters of an expression that is nested inside another."""
 _COMPARED, _POWER, _ATOM = 0, 6, 7
 PHRASES: Phrases = {"back": ("back through {}", "{} の逆伝播"), "joined": (", ", "、")}
+
+
+class Line(NamedTuple):
+    """A line of a program: its text, and of a statement the operations it belongs to, and its result in the example."""
+
+    text: str
+    places: tuple[Place, ...] = ()
+    value: Any = None
 
 
 class Writer(Text):
@@ -37,7 +45,7 @@ class Writer(Text):
         self.known: dict[Value, tuple[str, int]] = {}
         self.inside: dict[Value, list[Place]] = {}
 
-    def lines(self, arguments: Iterable[Value], outputs: list[Any]) -> list[str]:
+    def lines(self, arguments: Iterable[Value], outputs: list[Any]) -> list[Line]:
         """The statements, and the comments above them."""
         for x in arguments:
             self.known[x] = self.new_name(x.name), _ATOM
@@ -45,13 +53,13 @@ class Writer(Text):
         self.uses = Counter(a for x in order for a in values_in(x.args, x.kwargs))
         self.users = {a: x for x in order for a in values_in(x.args, x.kwargs)}
         self.final = set(values_in(outputs))
-        written: list[str] = []
+        written: list[Line] = []
         for x in order:
             if x.func is not None and not is_item(x):
                 written += self.statement(x, written)
         return written
 
-    def statement(self, x: Value, written: list[str]) -> list[str]:
+    def statement(self, x: Value, written: list[Line]) -> list[Line]:
         """The line that computes x, or none if it will stand inside another."""
         text, binds = self.expression(x)
         places = [p for a in values_in(x.args, x.kwargs) for p in self.inside.pop(a, ())]
@@ -63,8 +71,8 @@ class Writer(Text):
             return []
         self.known[x] = name, _ = self.new_name(self.labels.get(x, "")), _ATOM
         comment = self.comment(places)
-        above = next((line for line in reversed(written) if line.startswith("#")), None)
-        return [*([comment] if comment != above else []), f"{name} = {text}"]
+        above = next((text for text, *_ in reversed(written) if text.startswith("#")), None)
+        return [*([Line(comment)] if comment != above else []), Line(f"{name} = {text}", tuple(places), x.data)]
 
     def nests(self, x: Value, text: str) -> bool:
         """Whether x stands inside the expression that uses it."""
@@ -127,7 +135,7 @@ class Writer(Text):
         weak = tuple(_python_number(a) if isinstance(a, np.generic) else a for a in args)
         try:
             y = x.func(*plain(weak), **plain(x.kwargs))
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # A rule may ask its arguments for anything that Python's numbers lack.
             return args
         same = getattr(y, "dtype", None) == x.dtype and np.array_equal(y, x.data, equal_nan=x.dtype.kind == "f")
         return weak if same else args

@@ -11,7 +11,6 @@ from tinygrad_jp.core import (
     Function,
     Observer,
     Outputs,
-    Parameter,
     Variable,
     key_of,
     propagate,
@@ -19,9 +18,7 @@ from tinygrad_jp.core import (
     using_config,
 )
 from tinygrad_jp.devices import beside, device_of, fetched, on_device
-from tinygrad_jp.formatting import printable
-
-Key = Function | Variable  # The `key_of` a gradient: a Function for its result, or a leaf.
+from tinygrad_jp.formatting import Key, printable
 
 
 class Event(NamedTuple):
@@ -85,32 +82,6 @@ def _where_f_is(f: Function, gy: Any) -> Any:
     return gy if device_of(device) is None else beside(gy, device)
 
 
-def labels(y: Variable, order: list[Function], names: Mapping[str, Any]) -> dict[Key, str]:
-    """A different name for the result of each Function in `order`, and for each leaf."""
-    variables = {key_of(x): x for x in [y, *(x for f in order for x in f.variables)]}
-    given = {id(x): name for name, x in reversed(list(names.items())) if isinstance(x, Variable)}
-    paths = _paths(order)
-    differentiated = {key_of(x.grad): x for x in variables.values() if x.grad is not None}
-    found: dict[Key, str] = {}
-    taken: dict[str, int] = {}
-    for key in [*order, *variables]:
-        if key in found:
-            continue
-        x = variables[key]
-        wanted = _name(x, given, paths)
-        if not wanted and key in differentiated and (name := _name(differentiated[key], given, paths)):
-            wanted = f"g{name}"  # It is a gradient, and this a pass of the second order.
-        wanted = wanted or ("y" if x is y else "")
-        wanted = printable(wanted)
-        label, n = wanted or "v1", taken.get(wanted, 1)
-        while label in taken:
-            n += 1
-            label = f"{wanted or 'v'}{n}"
-        found[key] = label
-        taken[label], taken[wanted] = 1, n
-    return found
-
-
 def start_of_derivative(order: list[Function]) -> int | None:
     """The `sequence` from which Functions belong to a backward pass that was recorded; None if none was.
 
@@ -122,11 +93,6 @@ def start_of_derivative(order: list[Function]) -> int | None:
 
 def _is_seed(x: Variable) -> bool:
     return x.creator is None and x.is_constant and not x.name and x.size > 0 and bool((fetched(x.data) == 1).all())
-
-
-def _name(x: Variable, given: dict[int, str], paths: dict[int, str]) -> str:
-    own = "" if isinstance(x, Parameter) and id(x) in paths else x.name
-    return str(given.get(id(x)) or own or paths.get(id(x)) or "")
 
 
 def constants(order: list[Function], names: Mapping[str, Any], taken: Container[str]) -> dict[int, str]:
@@ -151,18 +117,3 @@ def _name_of(array: Array, given: dict[str, Array]) -> str:
 
 def _is_array(a: Any) -> bool:
     return (isinstance(a, np.ndarray) or on_device(a)) and a.ndim > 0
-
-
-def _paths(order: list[Function]) -> dict[int, str]:
-    """The path of each Parameter in the outermost layer that was called, by the Parameter's id."""
-    layers: dict[int, Any] = {}
-    for f in order:
-        tag = f.layer
-        while tag is not None:
-            layer, start, tag = tag
-            layers[start] = layer
-    paths: dict[int, str] = {}
-    for start in sorted(layers):
-        for path, p in layers[start].named_params().items():
-            paths.setdefault(id(p), path)
-    return paths

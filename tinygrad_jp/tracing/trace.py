@@ -29,11 +29,11 @@ from tinygrad_jp.core.table import Joint, Variadic
 from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import fetched
 from tinygrad_jp.files import write_whole
-from tinygrad_jp.formatting import language, localized, number, summary_of
+from tinygrad_jp.formatting import Key, labels, language, localized, number, summary_of
 from tinygrad_jp.player import framed, page
 from tinygrad_jp.symbols import Symbol, factor_of
 from tinygrad_jp.tracing.phrases import rule_in_words, say
-from tinygrad_jp.tracing.recording import Event, Key, constants, labels, record, shares, start_of_derivative
+from tinygrad_jp.tracing.recording import Event, constants, record, shares, start_of_derivative
 
 __all__ = ["Event", "Trace", "trace"]
 
