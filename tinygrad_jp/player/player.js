@@ -24,6 +24,7 @@ function buildProgram() {
     return element("li", kind, words, said, number);
   });
   $("program").replaceChildren(...lines);
+  $("program").classList.toggle("written", data.program.length > 0);
   state.line = null;
 }
 
