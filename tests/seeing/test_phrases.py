@@ -10,7 +10,8 @@ import tests.seeing.test_player as player_tests
 import tinygrad_jp.graph.phrases as graph
 import tinygrad_jp.player.phrases as player
 import tinygrad_jp.tracing.phrases as tracing
-from tinygrad_jp import layers, trace
+from tests.cases import CASES
+from tinygrad_jp import Variable, layers, trace
 from tinygrad_jp.formatting import LANGUAGES, language, phrase
 from tinygrad_jp.player import page as japanese_page
 
@@ -60,6 +61,26 @@ def test_no_english_summary_stands_in_japanese(make):
     text = re.search("<noscript>.*</noscript>", japanese_page(japanese), re.S)[0] + japanese.explain()
     assert not re.search(r" of \S+ ± |released|gradient|through ", text)
     assert "± " not in text or "平均" in text
+
+
+# Letters that a rule is written with, and no screen: `a` is an article, too.
+FIXED = r"(?<!\w)(gy|gx|[xyzb]|d[xyab])(?!\w)|(?<!\w)a(?= ?[·=×/ᵀ⁻\[(])"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_rule_in_words_has_the_names_on_the_screen(case):
+    xs = [Variable(x, f"x{i}") for i, x in enumerate(case.inputs(np.random.default_rng(1)))]
+    steps = trace(np.sum(case.f(*xs)))
+    sentences = {steps.sentence(e, lang) for e in steps for lang in LANGUAGES if e.kind == "accumulate"}
+    assert {s for s in sentences if re.search(FIXED, re.sub(r"\{\d\}", "□", s))} == set()
+
+
+def test_letters_that_are_fixed_are_found():
+    for wrong in ("From x·y = 1", "gy × a", "dy = −y", "−yᵀ·gy·yᵀ", "for all x", "z over |z|"):
+        assert re.search(FIXED, wrong)
+    for right in ("A sum with a sign", "an element", "1/(2√□)", "p = uᵀ·d□·v"):
+        assert not re.search(FIXED, right)
 
 
 def test_parts_stand_in_their_gaps():
