@@ -740,6 +740,18 @@ def test_a_second_derivative_is_told_from_a_first(opened):
     assert told(player.page(ab()))["order"] == 1
 
 
+@pytest.mark.parametrize("hidden", ["main.style.display = 'none'", "main.style.width = '0'", "main.style.height = '0'"])
+def test_a_frame_that_shrinks_to_nothing_comes_back(opened, hidden):
+    page = opened(three_layers(), width=1280, height=720)
+    wait = "new Promise((done) => setTimeout(done, 100))"
+    page.run(f"main = document.querySelector('main'); {hidden}; {wait}")
+    for action in ("step(1)", "fit()", "state.view = null; zoom(1.25)", "openLayers(-1)", f"({GO})(9)", "fit()", wait):
+        page.run(action)
+    page.run(f"main.removeAttribute('style'); {wait}")
+    box = page.run("drawing().getAttribute('viewBox').split(' ').map(Number)")
+    assert len(box) == 4 and min(box[2:]) > 0 and page.run(INSIDE)
+
+
 def test_a_step_of_a_thousand_nodes_shows_no_more_than_it_must(opened):
     page = opened(thousand(), width=1280, height=720)
     for i in (0, 700, 1500, 2300):

@@ -130,7 +130,7 @@ function fitScale() {
 /** Look at the point (x, y) with a scale; what fits is in the middle. */
 function look(x, y, factor) {
   const svg = drawing();
-  if (!svg) return;
+  if (!svg || !(factor > 0)) return; // A frame that is not seen has no size.
   const whole = wholeView();
   const [width, height] = [$("camera").clientWidth / factor, $("camera").clientHeight / factor];
   const held = (at, size, from, all) =>
@@ -145,6 +145,9 @@ const middle = () => {
   return [x + width / 2, y + height / 2];
 };
 
+/** Whether there is a drawing that has been looked at. */
+const isSeen = () => Boolean(drawing() && state.view);
+
 function fit() {
   if (!drawing()) return;
   state.zoomed = null;
@@ -152,8 +155,8 @@ function fit() {
 }
 
 function zoom(by) {
-  if (!drawing()) return;
-  state.zoomed = Math.min(Math.max((state.view?.factor ?? 1) * by, fitScale() / 2), 6);
+  if (!isSeen()) return;
+  state.zoomed = Math.min(Math.max(state.view.factor * by, fitScale() / 2), 6);
   look(state.view.x, state.view.y, state.zoomed);
 }
 
@@ -211,7 +214,7 @@ function listenToCamera() {
   let drag = null;
   camera.addEventListener("pointerdown", (e) => (drag = { x: e.clientX, y: e.clientY, moved: false }));
   camera.addEventListener("pointermove", (e) => {
-    if (!drag || !drawing()) return;
+    if (!drag || !isSeen()) return;
     const [dx, dy] = [e.clientX - drag.x, e.clientY - drag.y];
     if (!drag.moved && Math.hypot(dx, dy) < 4) return;
     if (!drag.moved) camera.setPointerCapture(e.pointerId);
@@ -229,7 +232,7 @@ function listenToCamera() {
     else if (pressed?.closest?.(".cluster") && pressed.matches("text")) openLayers(-1);
   });
   camera.addEventListener("wheel", (e) => {
-    if (!drawing()) return;
+    if (!isSeen()) return;
     e.preventDefault();
     if (e.ctrlKey || e.metaKey) return zoom(e.deltaY < 0 ? 1.15 : 1 / 1.15);
     look(state.view.x + e.deltaX / state.view.factor, state.view.y + e.deltaY / state.view.factor, state.view.factor);

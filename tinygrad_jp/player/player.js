@@ -219,7 +219,7 @@ const KEYS = {
   "+": () => zoom(1.25),
   "=": () => zoom(1.25),
   "-": () => zoom(0.8),
-  0: () => zoom(1 / (state.view?.factor ?? 1)),
+  0: () => zoom(1 / state.view?.factor),
   p: predict,
   "[": () => openLayers(-1),
   "]": () => openLayers(1),
