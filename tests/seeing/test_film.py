@@ -11,8 +11,10 @@ import pytest
 import tinygrad_jp
 import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
+from tests.seeing.test_player import CONTRASTS
 from tinygrad_jp import DataLoader, Film, Model, Variable, datasets, fit, models, optimizers
 from tinygrad_jp.film import film as film_module
+from tinygrad_jp.film.latent import features
 from tinygrad_jp.film.phrases import PHRASES
 from tinygrad_jp.film.shots import Plan, shot
 
@@ -41,7 +43,8 @@ def data(page):
 
 def unpacked(raw, view):
     """The picture of a shot of the page, as numbers."""
-    return np.frombuffer(b64decode(raw[0]), np.int8).reshape(view["size"]) / 127 * raw[2]
+    dtype = {127: np.int8, 32767: np.int16}[view["most"]]
+    return np.frombuffer(b64decode(raw[0]), dtype).reshape(view["size"]) / view["most"] * raw[2]
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +76,7 @@ def test_every_number_is_the_engines():
             continue
         for frame, expected in zip(found["frames"], known[view["kind"]], strict=True):
             raw = frame["shots"][i]
-            np.testing.assert_allclose(unpacked(raw, view), expected, atol=raw[2] / 240 + 1e-12)
+            np.testing.assert_allclose(unpacked(raw, view), expected, atol=raw[2] / (1.8 * view["most"]) + 1e-12)
             if view["kind"] != "activations":
                 assert raw[2] == pytest.approx(np.abs(expected).max(), rel=1e-3)
                 assert raw[3:6] == pytest.approx([np.linalg.norm(expected), expected.mean(), expected.std()], rel=1e-3)
@@ -211,6 +214,97 @@ def test_backward_passes_are_kept_at_some_steps_and_where_asked():
     assert zlib.decompress(b64decode(packed["12"])).decode() == film.played[12]
 
 
+@pytest.mark.parametrize("shape", [(6, 5), (6, 3, 5), (6, 5, 4, 4), (40, 100)])
+def test_each_unit_has_its_mean_and_how_often_it_is_active(shape):
+    x = np.maximum(np.random.default_rng(0).normal(size=shape), 0)
+    axis = 1 if x.ndim == 4 else -1
+    np.moveaxis(x, axis, 0)[1] = 0
+    units = np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1)
+    made = shot(Plan(1).of("activations", "l", x), x)
+    means = np.frombuffer(made.means, np.int16) / 32767 * made.scale
+    np.testing.assert_allclose(means, units.mean(axis=1), atol=made.scale / 60000)
+    active = np.frombuffer(made.active, np.uint8) / 255
+    np.testing.assert_allclose(active, (units != 0).mean(axis=1), atol=1 / 255)
+    assert made.dead == (1,) and active[1] == 0 and (active[[0, 2]] > 0).all()
+
+
+def latents(film):
+    (found,) = data(film.html())["films"]
+    points = {
+        path: [
+            None if p is None else np.frombuffer(b64decode(p), np.uint8).reshape(-1, 2) / 255 for p in kept["points"]
+        ]
+        for path, kept in found["latents"].items()
+    }
+    return found, points
+
+
+def test_the_latent_space_is_numpys_principal_components():
+    film = mlp(steps=20, sizes=(16, 2))
+    found, points = latents(film)
+    assert list(points) == ["l0"] and found["ends"] == [0, 1]  # Two answers have no space to be projected from.
+    rows = [frame["latents"]["l0"] for frame in film.frames]
+    assert rows[0].shape == (100, 16)
+    every = np.concatenate(rows).astype(float)
+    _, s, vt = np.linalg.svd(every - every.mean(axis=0), full_matrices=False)
+    np.testing.assert_allclose(found["latents"]["l0"]["shares"], (s**2 / (s**2).sum())[:2], rtol=1e-3)
+    expected = (every - every.mean(axis=0)) @ vt[:2].T
+    expected = (expected - (expected.max(axis=0) + expected.min(axis=0)) / 2) / np.ptp(expected, axis=0).max()
+    shown = np.concatenate(points["l0"]) - 0.5
+    for k in range(2):  # Up to its sign, and in one scale for both.
+        assert min(np.abs(shown[:, k] - sign * expected[:, k]).max() for sign in (1, -1)) < 1 / 100
+    for frame in found["frames"]:
+        assert np.frombuffer(b64decode(frame["targets"]), np.uint8).tolist() == T[:100].tolist()
+
+
+def test_distances_between_examples_stay_where_units_are_many():
+    x = np.random.default_rng(0).normal(size=(50, 800)).astype(np.float32)
+    few = features(x)
+    assert few.shape == (50, 64)
+    distances = [np.linalg.norm(a[:, None] - a, axis=-1)[np.triu_indices(50, 1)] for a in (x, few)]
+    np.testing.assert_allclose(distances[1], distances[0], rtol=0.45)
+    assert abs(distances[1] / distances[0] - 1).mean() < 0.1
+
+
+@pytest.mark.parametrize("work", ["CNN", "RNN", "LSTM", "GRU"])
+def test_maps_and_sequences_have_a_latent_space_too(work):
+    make, x, path, _ = WORKS[work]
+    model, t = make(), np.arange(len(x)) % 2
+    film = train(Film(model), optimizers.SGD(0.01).setup(model), 4, x, t)
+    found, points = latents(film)
+    assert [p.shape for p in points[path]] == [(6, 2)] * 4 and found["ends"] == [0, 1]
+
+
+@pytest.mark.parametrize("t", [np.arange(200) % 3 + 4, (np.arange(200) % 2).astype(bool)])
+def test_the_classes_of_examples(t):
+    model = models.MLP(8, 7)
+    loss = lambda y, t: F.softmax_cross_entropy(y, t.astype(int))  # noqa: E731
+    found, _ = latents(train(Film(model), optimizers.SGD(0.01).setup(model), 2, X, t, loss))
+    assert found["ends"] == sorted({*t.tolist()})
+    shown = np.frombuffer(b64decode(found["frames"][0]["targets"]), np.uint8)
+    assert [found["ends"][k] for k in shown] == t[:100].tolist()
+
+
+def test_numbers_that_examples_should_give():
+    model, t = models.MLP(8, 1), np.linspace(-1, 2, 200)[:, None]
+    found, _ = latents(train(Film(model), optimizers.SGD(0.01).setup(model), 2, X, t, F.mean_squared_error))
+    low, high, last = found["ends"]
+    assert [low, high] == pytest.approx([t[0, 0], t[99, 0]], rel=1e-3) and last is None
+    shown = np.frombuffer(b64decode(found["frames"][0]["targets"]), np.uint8)
+    np.testing.assert_allclose(shown / 255 * (high - low) + low, t[:100, 0], atol=0.01)
+
+
+def test_what_is_not_finite_has_no_place():
+    model = models.MLP(8, 2)
+    film, optimizer = Film(model), optimizers.SGD(0.01).setup(model)
+    train(film, optimizer, 2)
+    model.l0.W.data[:] = np.nan
+    with np.errstate(all="ignore"):
+        train(film, optimizer, 1)
+    _, points = latents(film)
+    assert [p is None for p in points["l0"]] == [False, False, True]
+
+
 @pytest.mark.parametrize(("shape", "kind", "size", "tile"), [
     ((3, 4), "weights", (3, 4), None), ((7,), "weights", (1, 7), None), ((), "weights", (1, 1), None),
     ((784, 100), "weights", (25, 25), None), ((4, 3, 5, 5), "weights", (15, 20), (5, 5)),
@@ -222,7 +316,7 @@ def test_pictures_of_any_shape(shape, kind, size, tile):
     view = Plan(1).of(kind, "W", x)
     assert (view.height, view.width) == size and view.tile == tile
     made = shot(view, x)
-    assert len(made.picture) == view.height * view.width and len(made.histogram) == 32
+    assert len(made.picture) == view.height * view.width * (1 + (view.most > 127)) and len(made.histogram) == 32
 
 
 def test_a_picture_of_a_large_array_shows_means():
@@ -339,6 +433,20 @@ CUT = """
 """
 
 
+# The contrast of the colors of lines and marks with the ground that they are drawn on.
+LINES = """(() => {
+    const style = getComputedStyle(document.documentElement);
+    const linear = c => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
+    const hex = name => style.getPropertyValue("--" + name).trim();
+    const light = name => [1, 3, 5].map(i => linear(parseInt(hex(name).slice(i, i + 2), 16)))
+        .reduce((sum, c, i) => sum + [.2126, .7152, .0722][i] * c, 0);
+    return ["value", "gradient", "local", "fourth", "fifth", "sixth", "warning", "positive", "negative"].map(name => {
+        const [a, b] = [light(name), light("paper")].sort((x, y) => y - x);
+        return (a + .05) / (b + .05);
+    });
+})()"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["one.html", "two.html"])
 @pytest.mark.parametrize("size", SCREENS)
@@ -348,11 +456,12 @@ def test_every_screen(browser, pages, name, size, lang):
     browser.open(pages / name, width=width, height=height, prefers_color_scheme="dark" if width == 1366 else "light")
     browser.run(READY)
     browser.run(f"document.querySelector('[data-lang={lang}]').click()")
-    browser.run("film.goTo(30)")
-    assert browser.run("document.documentElement.scrollWidth") <= width
-    if width >= 1000:
-        assert browser.run("document.documentElement.scrollHeight") <= height
-    assert browser.run(CUT) == []
+    for unit in ("null", "5"):
+        browser.run(f"film.state.unit = {unit}; film.goTo(30)")
+        assert browser.run("document.documentElement.scrollWidth") <= width
+        if width >= 1000:
+            assert browser.run("document.documentElement.scrollHeight") <= height
+        assert browser.run(CUT) == []
     assert browser.errors == [] and len(browser.requests) == 1
 
 
@@ -377,6 +486,101 @@ def test_numbers_on_the_screen_are_the_films(browser, pages):
     film.html()
     norm = film.frames[40]["shots"]["weights l0.W"].norm
     assert f"norm {norm:.4g}" in browser.run("document.querySelector('.numbers').textContent")
+
+
+def click(browser, canvas, across, down):
+    """Click a canvas of the page at these parts of its width and height."""
+    browser.run(f"""(() => {{
+        const canvas = document.querySelector('{canvas}'), box = canvas.getBoundingClientRect();
+        canvas.dispatchEvent(new MouseEvent("click", {{
+            bubbles: true, clientX: box.left + {across} * box.width, clientY: box.top + {down} * box.height}}));
+    }})()""")
+
+
+def test_a_unit_is_inspected(browser, pages):
+    film = mlp(steps=60, name="lr = 0.5")
+    film.html()
+    browser.open(pages / "one.html", width=1280, height=720)
+    browser.run(READY)
+    browser.run("film.goTo(40)")
+    assert browser.run("document.querySelector('.unit').hidden")
+    click(browser, ".pictures > div:nth-child(2) .big", (5 + 0.5) / 16, 0.5)
+    assert browser.run("[film.state.unit, document.querySelector('.unit').hidden]") == [5, False]
+    W, b = (film.frames[40]["shots"][f"weights l0.{name}"] for name in "Wb")
+    weights = np.frombuffer(W.picture, np.int16).reshape(2, 16)[:, 5] / 32767 * W.scale
+    text = browser.run("document.querySelector('.unit').textContent")
+    assert "l0, unit 5" in text
+    told = {i: float(v) for i, v in re.findall(r"\[(\d)\] (-?[\d.]+)", text)}
+    assert told == pytest.approx({str(i): w for i, w in enumerate(weights)}, abs=1e-4)
+    act = film.frames[40]["shots"]["activations l0"]
+    mean, active = np.frombuffer(act.means, np.int16)[5] / 32767 * act.scale, act.active[5] / 255
+    assert float(re.search(r"mean (-?[\d.]+)", text)[1]) == pytest.approx(mean, abs=1e-4)
+    assert re.search(r"not 0 for (\d+) %", text)[1] == f"{100 * active:.0f}"
+    bias = np.frombuffer(b.picture, np.int16)[5] / 32767 * b.scale
+    assert float(re.search(r"b (-?[\d.]+)", text)[1]) == pytest.approx(bias, abs=1e-4)
+    browser.press("ArrowDown")
+    assert "unit 6" in browser.run("document.querySelector('.unit').textContent")
+    browser.press("Escape")
+    assert browser.run("document.querySelector('.unit').hidden")
+    click(browser, ".pictures > div:nth-child(1) .big", 0.99, 0.01)
+    assert browser.run("[film.state.unit, film.state.cell]") == [15, [0, 15]]
+
+
+def test_a_dead_unit_is_told_from_where_it_died(browser, tmp_path):
+    model = models.MLP((8, 2), activation=F.relu, rng=0)
+    film, optimizer = Film(model, lang="en"), optimizers.SGD(0.01).setup(model)
+    train(film, optimizer, 5)
+    model.l0.b.data = model.l0.b.data - 100
+    train(film, optimizer, 5)
+    film.save(tmp_path / "dead.html")
+    browser.open(tmp_path / "dead.html")
+    browser.run(READY)
+    dead = "document.querySelector('.unit .dead')?.textContent"
+    browser.run("film.state.unit = 3; film.goTo(7)")
+    assert browser.run(dead) == "0 for every example since step 5"
+    browser.run("film.goTo(4)")
+    assert browser.run(dead) is None and browser.errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", WORKS)
+def test_every_unit_of_any_model_is_shown(browser, tmp_path, work):
+    make, x, _, _ = WORKS[work]
+    model = make()
+    film = train(Film(model, lang="ja"), optimizers.SGD(0.01).setup(model), 4, x, np.arange(len(x)) % 2)
+    film.save(tmp_path / "any.html")
+    browser.open(tmp_path / "any.html", width=1280, height=720)
+    browser.run(READY)
+    for i in range(browser.run("film.films[0].layers.length")):
+        browser.run(f"document.querySelectorAll('.layer')[{i}].click()")
+        count = browser.run("film.unitsOf(film.films[0], film.state.layer)")
+        for unit in range(count):
+            browser.press("ArrowDown")
+            assert browser.run("film.state.unit") == unit and browser.run(CUT) == []
+            assert not browser.run("document.querySelector('.unit').hidden")
+        assert count > 0
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["one.html", "two.html"])
+def test_text_stands_out(browser, pages, name, scheme):
+    browser.open(pages / name, width=1280, height=720, prefers_color_scheme=scheme)
+    browser.run(READY)
+    browser.run("film.state.unit = 5; film.goTo(30)")
+    assert browser.run(CONTRASTS) == []
+    lines = browser.run(LINES)
+    assert len(lines) == 9 and min(lines) >= 3
+
+
+def test_the_latent_space_is_that_of_the_chosen_layer(browser, pages):
+    browser.open(pages / "one.html", width=1280, height=720)
+    browser.run(READY)
+    titles = []
+    for i in range(2):
+        browser.run(f"document.querySelectorAll('.layer')[{i}].click()")
+        titles.append(browser.run("document.querySelectorAll('.field')[1].textContent"))
+    assert titles == ["Latent space: l0● 0● 1", "Latent spaceChoose a layer of three units or more."]
 
 
 def test_the_player_opens_inside(browser, pages):

@@ -1,13 +1,12 @@
-"use strict";
+// The page of films: what it knows, its canvases, and the screens of each film. It is a module: `await` may stand here.
+
 const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
 const unpack = packed => new Response(new Blob([bytes(packed)]).stream().pipeThrough(new DecompressionStream("deflate")));
-unpack(document.getElementById("data").textContent).json().then(start);
-
-function start(data) {
+const data = await unpack(document.getElementById("data").textContent).json();
 const films = data.films, two = films.length > 1;
 const find = id => document.getElementById(id);
-const LINES = ["--value", "--gradient", "--third", "--fourth", "--fifth", "--sixth"];
-const state = {at: 0, kind: "weights", lang: document.documentElement.lang, playing: false, layer: null, cell: null};
+const LINES = ["--value", "--gradient", "--local", "--fourth", "--fifth", "--sixth"];
+const state = {at: 0, kind: "weights", lang: document.documentElement.lang, playing: false, layer: null, cell: null, unit: null};
 let colors = {};
 
 // ---- Words
@@ -31,15 +30,18 @@ function make(tag, parent, className, text) {
 
 // What the page holds of a shot, decoded once: each picture of all frames asks for every one of them.
 const decoded = new WeakMap();
-function decode(raw) {
-  if (!decoded.has(raw)) decoded.set(raw, {levels: new Int8Array(bytes(raw[0]).buffer), bars: bytes(raw[1])});
+function decode(raw, most) {
+  if (!decoded.has(raw)) decoded.set(raw, {
+    levels: most > 127 ? new Int16Array(bytes(raw[0]).buffer) : new Int8Array(bytes(raw[0]).buffer), bars: bytes(raw[1]),
+    means: new Int16Array(bytes(raw[9] ?? "").buffer), active: bytes(raw[10] ?? ""), dead: raw[7] ? [...new Uint16Array(bytes(raw[7]).buffer)] : [],
+  });
   return decoded.get(raw);
 }
 function shot(film, key, frame) {
   const i = film.index[key], raw = i === undefined ? null : film.frames[frame].shots[i];
   if (!raw) return null;
-  const [, , scale, norm, mean, deviation, , dead] = raw;
-  return {...decode(raw), view: film.views[i], scale, norm, mean, deviation, dead: dead ? [...new Uint16Array(bytes(dead).buffer)] : []};
+  const [, , scale, norm, mean, deviation] = raw;
+  return {...decode(raw, film.views[i].most), view: film.views[i], scale, norm, mean, deviation};
 }
 for (const film of films) {
   film.index = Object.fromEntries(film.views.map((view, i) => [`${view.kind} ${view.path}`, i]));
@@ -76,9 +78,9 @@ function context(canvas) {
 }
 function readColors() {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ["--paper", "--panel", "--ink", "--soft", "--line", "--value", "--gradient", ...LINES]) colors[name] = style.getPropertyValue(name).trim();
+  for (const name of ["--paper", "--ink", "--soft", "--line", "--warning", "--positive", "--negative", ...LINES]) colors[name] = style.getPropertyValue(name).trim();
   const rgb = name => [1, 3, 5].map(i => parseInt((colors[name].length === 4 ? "#" + [...colors[name].slice(1)].map(c => c + c).join("") : colors[name]).slice(i, i + 2), 16));
-  colors.rgb = {positive: rgb("--value"), negative: rgb("--gradient"), zero: rgb("--panel")};
+  colors.rgb = {positive: rgb("--positive"), negative: rgb("--negative"), zero: rgb("--paper")};
 }
 function shade(level) {
   const part = Math.abs(level) ** .7, end = level < 0 ? colors.rgb.negative : colors.rgb.positive;
@@ -102,9 +104,9 @@ function matrix(canvas, rows, cols, level, tile, fill) {
 function picture(canvas, found, fill) {
   if (!found) { context(canvas); return null; }
   const [rows, cols] = found.view.size;
-  const place = matrix(canvas, rows, cols, (i, j) => found.levels[i * cols + j] / 127, found.view.tile, fill);
+  const place = matrix(canvas, rows, cols, (i, j) => found.levels[i * cols + j] / found.view.most, found.view.tile, fill);
   if (found.view.kind === "activations" && !found.view.tile) {
-    place.c.strokeStyle = colors["--fifth"]; place.c.lineWidth = 1.5;
+    place.c.strokeStyle = colors["--warning"]; place.c.lineWidth = 1.5;
     for (const j of found.dead) if (j < cols) place.c.strokeRect(place.x(j) + .75, .75, Math.max(place.cell[0] - 1.5, 1), place.y(rows - 1) + place.cell[1] - 1.5);
   }
   return place;
@@ -122,7 +124,7 @@ function chart(canvas, lines, marks, last, logarithmic) {
   c.strokeStyle = colors["--line"]; c.beginPath(); c.moveTo(left, top); c.lineTo(left, bottom); c.lineTo(right, bottom); c.stroke();
   c.textAlign = "right"; c.fillText(short(high), left - 4, top + 8); c.fillText(short(low), left - 4, bottom);
   c.textAlign = "left"; c.fillText("0", left, h - 3); c.textAlign = "right"; c.fillText(last.toLocaleString("en"), right, h - 3);
-  for (const mark of marks) { c.fillStyle = colors["--fifth"]; c.fillRect(x(mark) - 1, bottom - 5, 2.5, 5); }
+  for (const mark of marks) { c.fillStyle = colors["--warning"]; c.fillRect(x(mark) - 1, bottom - 5, 2.5, 5); }
   for (const line of lines) {
     c.strokeStyle = line.color; c.lineWidth = 1.6; c.beginPath();
     let drawing = false;
@@ -158,7 +160,7 @@ const screens = films.map((film, n) => {
     const card = make("button", layers, "layer");
     card.type = "button";
     make("span", card, "", layer.attention ? "" : layer.path || film.name);
-    card.onclick = () => { state.layer = layer; state.cell = null; draw(); };
+    card.onclick = () => { state.layer = layer; state.cell = state.unit = null; draw(); };
     return {layer, card, label: card.firstChild, weights: make("canvas", card), activations: make("canvas", card)};
   });
   const detail = make("div", middle, "panel detail");
@@ -172,17 +174,29 @@ const screens = films.map((film, n) => {
   const below = make("div", detail, "pictures below"), over = make("div", below), cell = make("div", below);
   make("h3", over).dataset.phrase = "over"; ui.over = make("canvas", over, "over");
   ui.cellTitle = make("h3", cell); ui.cell = make("canvas", cell, "cell");
-  ui.big.onclick = event => {
-    if (!ui.place) return;
-    const found = current(ui), [rows, cols] = found.view.size, box = ui.big.getBoundingClientRect();
-    const near = (place, count, at) => { for (let k = 0; k < count; k++) if (at < place(k) + ui.place.cell[place === ui.place.x ? 0 : 1]) return k; return -1; };
-    const i = near(ui.place.y, rows, event.clientY - box.top), j = near(ui.place.x, cols, event.clientX - box.left);
-    if (i >= 0 && j >= 0) { state.cell = [i, j]; draw(); }
+  const pick = (canvas, found, place, chosen) => {
+    canvas.onclick = event => {
+      const cell = found() && place() && cellAt(found(), place(), event.clientX - canvas.getBoundingClientRect().left, event.clientY - canvas.getBoundingClientRect().top);
+      if (!cell) return;
+      const count = unitsOf(film, twin(ui)), unit = unitAt(found().view, ...cell, count || 1);
+      state.unit = unit < count ? unit : null;
+      chosen(cell);
+      draw();
+    };
   };
+  pick(ui.big, () => current(ui), () => ui.place, cell => { state.cell = cell; });
+  pick(ui.act, () => shot(film, `activations ${twin(ui)?.path}`, frameOf(film)), () => ui.actPlace, () => {});
+  buildUnit(detail, ui);
   if (film.plane) {
     const panel = make("div", side, "panel field");
     make("h3", panel).dataset.phrase = "field";
     ui.field = make("canvas", panel);
+  }
+  if (Object.keys(film.latents).length) {
+    const panel = make("div", side, "panel field");
+    ui.latentTitle = make("h3", panel);
+    ui.latent = make("canvas", panel);
+    ui.latentLegend = make("div", panel, "legend");
   }
   const insights = make("div", side, "panel insights");
   make("h3", insights).dataset.phrase = "insights";
@@ -195,6 +209,12 @@ const screens = films.map((film, n) => {
   return ui;
 });
 
+/** The cell of a picture at a place in its canvas. */
+function cellAt(found, place, left, top) {
+  const near = (f, count, at, size) => { for (let k = 0; k < count; k++) if (at < f(k) + size) return k; return -1; };
+  const [rows, cols] = found.view.size, i = near(place.y, rows, top, place.cell[1]), j = near(place.x, cols, left, place.cell[0]);
+  return i < 0 || j < 0 ? null : [i, j];
+}
 function current(ui) {
   const layer = twin(ui);
   if (!layer) return null;
@@ -253,11 +273,20 @@ function drawDetail(ui) {
   ui.leftTitle.textContent = found ? `${layer.attention ? say("attention") : `${param}: ${say(state.kind)}`}  ${shape(found.view)}${found.view.pooled ? `, ${say("pooled")}` : ""}` : "";
   ui.numbers.textContent = found ? `${say("norm")} ${number(found.norm)}  ${say("mean")} ${number(found.mean)}  ${say("deviation")} ${number(found.deviation)}  ${say("largest")} ${number(found.scale)}` : "";
   const act = layer && !layer.attention ? shot(ui.film, `activations ${layer.path}`, frame) : null;
-  picture(ui.act, act, act && !act.view.tile);
+  ui.actPlace = picture(ui.act, act, act && !act.view.tile);
+  markUnit(ui.actPlace, act, unitsOf(ui.film, layer));
   ui.rightTitle.textContent = act ? `${say("activations")} ${shape(act.view)}: ${act.view.note}` : "";
   ui.actNumbers.textContent = act ? `${say("mean")} ${number(act.mean)}  ${say("deviation")} ${number(act.deviation)}  ${say("zero")} ${act.dead.length}` : "";
   drawOver(ui, found);
   drawCell(ui, found);
+  drawUnit(ui);
+}
+/** A frame around the column of the chosen unit. */
+function markUnit(place, found, count) {
+  if (!place || state.unit === null || state.unit >= count || found.view.tile) return;
+  const [rows, cols] = found.view.size, j = Math.floor(state.unit * cols / count);
+  place.c.strokeStyle = colors["--ink"]; place.c.lineWidth = 2;
+  place.c.strokeRect(place.x(j), 1, place.cell[0], place.y(rows - 1) + place.cell[1] - 2);
 }
 function drawOver(ui, found) {
   const [c, w, h] = context(ui.over);
@@ -267,10 +296,10 @@ function drawOver(ui, found) {
   frames.forEach((frame, k) => {
     const raw = frame.shots[i];
     if (!raw) return;
-    const {bars} = decode(raw), height = h * raw[2] / top / bins, start = h / 2 - h * raw[2] / top / 2;
+    const {bars} = decode(raw, found.view.most), height = h * raw[2] / top / bins, start = h / 2 - h * raw[2] / top / 2;
     for (let b = 0; b < bins; b++) {
       if (!bars[b]) continue;
-      c.fillStyle = b < bins / 2 ? colors["--gradient"] : colors["--value"]; c.globalAlpha = bars[b] / 255;
+      c.fillStyle = b < bins / 2 ? colors["--negative"] : colors["--positive"]; c.globalAlpha = bars[b] / 255;
       c.fillRect(k * w / frames.length, h - start - (b + 1) * height, Math.max(w / frames.length, 1), Math.max(height, 1));
     }
   });
@@ -286,32 +315,11 @@ function drawCell(ui, found) {
   if (i >= rows || j >= cols) { context(ui.cell); return; }
   const values = ui.film.frames.map(frame => {
     const raw = frame.shots[at];
-    return [frame.step, raw ? decode(raw).levels[i * cols + j] / 127 * raw[2] : null];
+    return [frame.step, raw ? decode(raw, found.view.most).levels[i * cols + j] / found.view.most * raw[2] : null];
   });
-  ui.cellTitle.textContent = `${found.view.path} [${i}, ${j}]: ${number(values[frameOf(ui.film)][1])}`;
+  ui.cellTitle.textContent = `${found.view.path} [${i}, ${j}]: ${told(values[frameOf(ui.film)][1], found)}`;
   chart(ui.cell, [{values, color: colors["--value"]}], [], Math.max(...films.map(f => f.losses.count - 1)), false);
   if (ui.place) { ui.place.c.strokeStyle = colors["--ink"]; ui.place.c.lineWidth = 2; ui.place.c.strokeRect(ui.place.x(j), ui.place.y(i), ui.place.cell[0], ui.place.cell[1]); }
-}
-function drawField(ui) {
-  if (!ui.field) return;
-  const [c, w, h] = context(ui.field), {plane} = ui.film, answers = ui.film.frames.slice(0, frameOf(ui.film) + 1).reverse().map(frame => frame.field).find(field => field);
-  if (!answers) return;
-  const raw = bytes(answers.values || answers.classes), shares = answers.shares ? bytes(answers.shares) : null, side = Math.sqrt(raw.length), size = Math.min(w, h);
-  const classColor = k => colors[LINES[k % LINES.length]];
-  for (let k = 0; k < raw.length; k++) {
-    c.globalAlpha = shares ? .12 + .6 * Math.max((shares[k] / 255 - 1 / answers.count) / (1 - 1 / answers.count), 0) : 1;
-    c.fillStyle = shares ? classColor(raw[k]) : `rgb(${shade((raw[k] - 127.5) / 127.5)})`;
-    const [x, y] = [k % side, Math.floor(k / side)], edge = i => Math.round(i * size / side);
-    c.fillRect(edge(x), edge(y), edge(x + 1) - edge(x), edge(y + 1) - edge(y));
-  }
-  c.globalAlpha = 1;
-  const [left, right, bottom, top] = plane.corners, kinds = [...new Set(plane.targets)].sort((a, b) => a - b);
-  plane.points.forEach(([px, py], k) => {
-    const t = plane.targets[k];
-    c.beginPath(); c.arc((px - left) / (right - left) * size, size - (py - bottom) / (top - bottom) * size, 2.6, 0, 7);
-    c.fillStyle = kinds.length > 12 ? `rgb(${shade((t - (kinds[0] + kinds[kinds.length - 1]) / 2) / ((kinds[kinds.length - 1] - kinds[0]) / 2 || 1))})` : classColor(shares ? t : kinds.indexOf(t) ? 0 : 1);
-    c.fill(); c.strokeStyle = colors["--panel"]; c.lineWidth = .8; c.stroke();
-  });
 }
 function drawInsights(ui) {
   ui.insights.replaceChildren(); ui.players.replaceChildren();
@@ -339,62 +347,3 @@ async function openPlayer(packed) {
   find("player").showModal();
 }
 find("player").querySelector("button").onclick = () => find("player").close();
-
-// ---- Steps
-
-function goTo(i) { state.at = Math.min(Math.max(i, 0), longest.frames.length - 1); draw(); }
-function goToStep(step) {
-  const i = longest.steps.findIndex(other => other >= step);
-  goTo(i < 0 ? longest.steps.length - 1 : i);
-}
-function draw() {
-  const frame = longest.steps[state.at], losses = films.map(film => film.losses.values[Math.min(Math.floor(frame / film.losses.block), film.losses.values.length - 1)]);
-  find("slider").value = state.at;
-  find("count").textContent = `${say("step")} ${frame.toLocaleString("en")}  ${say("loss")} ${losses.map(number).join(" / ")}`;
-  find("slider").setAttribute("aria-valuetext", find("count").textContent);
-  find("play").textContent = say(state.playing ? "pause" : "play");
-  for (const button of document.querySelectorAll("[data-kind]")) button.setAttribute("aria-pressed", button.dataset.kind === state.kind);
-  for (const ui of screens) { drawCharts(ui); drawLayers(ui); drawDetail(ui); drawField(ui); }
-}
-function speak() {
-  document.documentElement.lang = state.lang;
-  document.title = say("title");
-  for (const element of document.querySelectorAll("[data-phrase]")) element.textContent = say(element.dataset.phrase);
-  for (const button of document.querySelectorAll("[data-lang]")) button.setAttribute("aria-pressed", button.dataset.lang === state.lang);
-  find("slider").setAttribute("aria-label", say("step"));
-  screens.forEach(drawInsights);
-  draw();
-}
-let timer = 0;
-function play(on) {
-  state.playing = on;
-  clearInterval(timer);
-  if (on && state.at === longest.frames.length - 1) state.at = 0;
-  if (on) timer = setInterval(() => state.at + 1 < longest.frames.length ? goTo(state.at + 1) : play(false), 120 / +find("speed").value);
-  if (!on) find("said").textContent = find("count").textContent;
-  draw();
-}
-find("slider").max = longest.frames.length - 1;
-find("slider").oninput = event => goTo(+event.target.value);
-find("play").onclick = () => play(!state.playing);
-find("speed").onchange = () => state.playing && play(true);
-find("languages").onclick = event => { if (event.target.dataset.lang) { state.lang = event.target.dataset.lang; speak(); } };
-find("kinds").onclick = event => { if (event.target.dataset.kind) { state.kind = event.target.dataset.kind; draw(); } };
-document.onkeydown = event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || find("player").open || event.target.tagName === "SELECT") return;
-  const moves = {ArrowLeft: state.at - 1, ArrowRight: state.at + 1, Home: 0, End: longest.frames.length - 1};
-  const kinds = {w: "weights", g: "gradients", u: "updates"};
-  if (event.key in moves) goTo(moves[event.key]);
-  else if (event.key === " " && event.target.tagName !== "BUTTON") play(!state.playing);
-  else if (kinds[event.key]) { state.kind = kinds[event.key]; draw(); }
-  else return;
-  event.preventDefault();
-};
-const redraw = () => { readColors(); draw(); };
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-addEventListener("resize", redraw);
-readColors();
-speak();
-find("films").dataset.ready = "yes";
-Object.assign(window, {film: {state, goTo, draw, films}});
-}

@@ -11,6 +11,7 @@ from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside as placed
 from tinygrad_jp.devices import fetched, on_device
 from tinygrad_jp.files.writing import Pathlike, write_whole
+from tinygrad_jp.film.latent import features, targets
 from tinygrad_jp.film.page import page
 from tinygrad_jp.film.shots import Activations, Plan, Shot, developed, taken
 from tinygrad_jp.formatting import language
@@ -105,10 +106,15 @@ class Film:
                 shots[f"weights {path}"] = taken(self.plan.of("weights", path, p.data), p.data)
                 if p.grad is not None:
                     shots[f"gradients {path}"] = taken(self.plan.of("gradients", path, p.data), p.grad.data)
+        latents = {}
         for found in Activations(order, self.model, named):
             shots[f"{found.kind} {found.path}"] = taken(self.plan.of(*found), found.data)
-        field = self._answers(order) if len(self.frames) % FIELD_EVERY == 0 else None
-        self.frames.append({"step": n, "shots": shots, "field": field})
+            if found.kind == "activations" and (x := features(found.data)) is not None:
+                latents[found.path] = x
+        given = [*map(fetched, _given(order))]
+        field = self._answers(given) if len(self.frames) % FIELD_EVERY == 0 else None
+        frame = {"step": n, "shots": shots, "field": field, "latents": latents}
+        self.frames.append(frame | {"targets": targets(given, len(given[0])) if given and given[0].ndim else None})
         self._before = {path: p.data.copy() for path, p in named.items() if p.data is not None}
 
     def _close(self, named: dict[str, Parameter]) -> None:
@@ -127,10 +133,10 @@ class Film:
 
     # The plane
 
-    def _answers(self, order: list[Any]) -> Any:
+    def _answers(self, given: list[Array]) -> Any:
         """What the model answers over the plane, where its inputs are points of one."""
         if self._field is None:
-            self._field = _plane(order)
+            self._field = _plane(given)
         if self._field is False:
             return None
         with unchanged(), using_config("train", False), using_config("enable_backprop", False):
@@ -175,9 +181,8 @@ class Film:
         return self._field or None
 
 
-def _plane(order: list[Any]) -> Any:
+def _plane(arrays: list[Array]) -> Any:
     """The plane that the inputs of a graph lie in, if they are rows of two numbers, else False."""
-    arrays = [np.asarray(fetched(a)) for a in _given(order)]
     x = next((a for a in arrays if a.ndim == 2 and a.shape[1] == 2 and a.dtype.kind == "f" and len(a) > 2), None)
     if x is None or not np.isfinite(x).all():
         return False

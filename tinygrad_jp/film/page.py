@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.film.insights import insights
+from tinygrad_jp.film.latent import latents, projected
 from tinygrad_jp.film.phrases import PHRASES
 from tinygrad_jp.film.shots import Shot, View
 from tinygrad_jp.formatting import LANGUAGES, escape, printable
-from tinygrad_jp.player.assembling import filled, hash_of, policy, read
+from tinygrad_jp.player.assembling import colors, filled, hash_of, policy, read
 
-MOST_LOSSES = 4000
+SCRIPTS = ("film.js", "latent.js", "unit.js", "controls.js")
+MOST_LOSSES, MOST_CLASSES = 4000, 12
 
 
 def page(films: list[Any], lang: str) -> str:
     """One page for one film, or for two side by side. The same films always give the same text."""
-    style, script = read(__file__, "film.css"), read(__file__, "film.js")
+    style, script = colors() + read(__file__, "film.css"), "".join(read(__file__, name) for name in SCRIPTS)
     players = [text for film in films for text in film.played.values()]
     index = LANGUAGES.index(lang)
     parts = {
@@ -43,6 +45,7 @@ def _policy(style: str, script: str, players: list[str]) -> str:
 
 def _film(film: Any) -> dict[str, Any]:
     keys = [*film.plan.views]
+    ends = _ends([frame["targets"] for frame in film.frames if frame["targets"] is not None])
     return {
         "name": printable(film.name or type(film.model).__name__),
         "losses": _losses(film.losses),
@@ -52,10 +55,13 @@ def _film(film: Any) -> dict[str, Any]:
                 "step": frame["step"],
                 "shots": [_shot(frame["shots"].get(key), film.plan.views[key]) for key in keys],
                 "field": _field(frame["field"]),
+                "targets": _targets(frame["targets"], ends),
             }
             for frame in film.frames
         ],
         "plane": _plane(film.field),
+        "latents": {printable(path): _latent(found) for path, found in latents(film.frames)},
+        "ends": ends,
         "insights": insights(film),
         "players": {step: _packed(text) for step, text in film.played.items()},
     }
@@ -78,15 +84,17 @@ def _described(view: View) -> dict[str, Any]:
         "tile": view.tile,
         "pooled": pooled and view.kind not in ("activations", "attention"),
         "note": printable(view.note),
+        "most": view.most,
     }
 
 
 def _shot(shot: Shot | None, view: View) -> Any:
     if shot is None:
         return None
-    numbers = [_short(x) for x in (shot.scale, shot.norm, shot.mean, shot.deviation, shot.zeros)]
+    numbers = [_short(shot.scale, 6), *map(_short, (shot.norm, shot.mean, shot.deviation, shot.zeros))]
     dead = _text(np.array(shot.dead[:256], np.uint16).tobytes()) if shot.dead else ""
-    return [_text(shot.picture), _text(shot.histogram), *numbers, dead, int(shot.finite)]
+    units = [_text(shot.means), _text(shot.active)] if shot.means else []
+    return [_text(shot.picture), _text(shot.histogram), *numbers, dead, int(shot.finite), *units]
 
 
 def _field(y: Any) -> Any:
@@ -102,6 +110,40 @@ def _field(y: Any) -> Any:
     shares /= shares.sum(axis=1, keepdims=True)
     chosen, largest = y.argmax(axis=1).astype(np.uint8), (255 * shares.max(axis=1)).astype(np.uint8)
     return {"classes": _text(chosen.tobytes()), "shares": _text(largest.tobytes()), "count": y.shape[1]}
+
+
+def _latent(found: list[Any]) -> dict[str, Any]:
+    """The points of a layer at each frame, as pairs of bytes within one square for all, and the shares of the axes."""
+    places, shares = projected(found)
+    rows = np.concatenate([np.zeros((0, 2)), *(x for x in places if x is not None)])
+    rows = rows if len(rows) else np.zeros((1, 2))
+    middle = (rows.max(axis=0) + rows.min(axis=0)) / 2
+    side = float(np.ptp(rows, axis=0).max()) or 1.0
+    levels = [None if x is None else np.round(((x - middle) / side + 0.5) * 255) for x in places]
+    return {
+        "shares": [_short(share) for share in shares],
+        "points": [None if x is None else _text(x.astype(np.uint8).tobytes()) for x in levels],
+    }
+
+
+def _ends(found: list[Any]) -> list[Any] | None:
+    """What the examples should give: all values if they are few, else the least and the greatest, and None."""
+    values = np.unique(np.concatenate(found)) if found else np.zeros(0)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    return [_short(float(v)) for v in values] if len(values) <= MOST_CLASSES else [*map(_short, values[[0, -1]]), None]
+
+
+def _targets(t: Any, ends: Any) -> str | None:
+    """For each example the number of its class, or its level between the ends."""
+    if t is None or ends is None:
+        return None
+    if ends[-1] is not None:
+        return _text(np.abs(np.subtract.outer(t.astype(float), ends)).argmin(axis=1).astype(np.uint8).tobytes())
+    low, high = ends[:2]
+    levels = np.nan_to_num(255 * (t.astype(float) - low) / (high - low))
+    return _text(np.clip(levels, 0, 255).astype(np.uint8).tobytes())
 
 
 def _plane(plane: Any) -> Any:
@@ -129,6 +171,6 @@ def _text(data: bytes) -> str:
     return b64encode(data).decode()
 
 
-def _short(x: float) -> Any:
+def _short(x: float, digits: int = 4) -> Any:
     """A number of four digits, or None for what JSON cannot say."""
-    return float(f"{x:.4g}") if math.isfinite(x) else None
+    return float(f"{x:.{digits}g}") if math.isfinite(x) else None

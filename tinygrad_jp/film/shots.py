@@ -13,6 +13,8 @@ from tinygrad_jp.formatting import norm
 
 BINS, SAMPLE = 32, 8192  # Bins of a histogram, and from how many numbers of a large array it is taken.
 CELLS, FRAME = 1024, 24_000  # The cells of the picture of one array, and of all in a frame, at most.
+FINE = 600  # cells of a picture of weights, in a small network, whose numbers can be read to four digits
+UNITS = 256  # of which each is told about
 KEPT = 4096  # numbers of an array that is kept as it is
 ROWS = 32  # of examples, in the picture of an activation
 
@@ -20,7 +22,7 @@ ROWS = 32  # of examples, in the picture of an activation
 class View(NamedTuple):
     """How the arrays of one place are shown: `shape` is theirs, `height` and `width` those of the picture.
 
-    `tile` is the size of the small images that it consists of, such as kernels, or None.
+    `tile` is the size of the small images that it consists of, such as kernels, or None. `most` is the highest level.
     """
 
     kind: str
@@ -31,10 +33,15 @@ class View(NamedTuple):
     tile: tuple[int, int] | None
     cells: int
     note: str
+    most: int
 
 
 class Shot(NamedTuple):
-    """Of an array its picture in levels from -127 to 127, in which 127 is `scale`; and what it takes to judge it."""
+    """Of an array its picture in levels, the highest of which is `scale`; and what it takes to judge it.
+
+    Of an activation `means` and `active` tell of each unit its mean, in levels, and the share of examples where it is
+    not 0, of 255.
+    """
 
     picture: bytes
     histogram: bytes
@@ -46,6 +53,8 @@ class Shot(NamedTuple):
     units: int
     dead: tuple[int, ...]
     finite: bool
+    means: bytes = b""
+    active: bytes = b""
 
 
 class Plan:
@@ -66,7 +75,8 @@ class Plan:
     def _view(self, kind: str, path: str, x: Array, note: str) -> View:
         picture, tile = arranged(kind, x, self.cells)
         height, width = pooled(picture, tile, self.cells).shape
-        return View(kind, path, tuple(np.shape(x)), height, width, tile, self.cells, note)
+        fine = self.cells == CELLS and height * width <= FINE and kind not in ("activations", "attention")
+        return View(kind, path, tuple(np.shape(x)), height, width, tile, self.cells, note, 32767 if fine else 127)
 
 
 def arranged(kind: str, x: Array, cells: int) -> tuple[Array, tuple[int, int] | None]:
@@ -113,16 +123,25 @@ def shot(view: View, x: Array) -> Shot:
         clean = x if whole else np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
         scale = float(np.max(np.abs(clean))) if clean.size else 0.0
         small = _fitted(pooled(arranged(view.kind, clean, view.cells)[0], view.tile, view.cells), view)
-        levels = np.round(small * (127 / scale if scale > 0 else 0.0)).astype(np.int8)
+        levels = _levels(small, scale, view.most)
         sample = clean.ravel()[:: max(1, clean.size // SAMPLE)]
         counts, _ = np.histogram(sample, BINS, (-scale, scale) if scale > 0 else (-1, 1))
         bars = np.round(255 * np.sqrt(counts / max(counts.max(), 1))).astype(np.uint8)
         zeros = float(np.mean(clean == 0)) if view.kind == "activations" and clean.size else 0.0
-        dead = _dead(clean) if view.kind == "activations" else ()
+        axes = _examples(clean) if view.kind == "activations" else ()
+        nonzero = np.mean(clean != 0, axis=axes) if axes else np.zeros(0)
+        dead = tuple(np.flatnonzero(nonzero == 0).tolist()) if axes else ()
+        means = _levels(np.mean(clean, axis=axes)[:UNITS], scale, 32767) if axes else np.zeros(0)
         mean, deviation = (float(np.mean(clean)), float(np.std(clean))) if clean.size else (0.0, 0.0)
         return Shot(
-            levels.tobytes(), bars.tobytes(), scale, norm(clean), mean, deviation, zeros, _units(clean), dead, whole
+            *(levels.tobytes(), bars.tobytes(), scale, norm(clean), mean, deviation, zeros, _units(clean), dead, whole),
+            *(means.tobytes(), np.ceil(255 * nonzero[:UNITS]).astype(np.uint8).tobytes()),
         )
+
+
+def _levels(x: Array, scale: float, most: int) -> Array:
+    """x in whole levels, of which `most` is `scale`."""
+    return np.round(x * (most / scale if scale > 0 else 0.0)).astype(np.int8 if most < 128 else np.int16)
 
 
 def taken(view: View, x: Array) -> Shot | Array:
@@ -148,12 +167,11 @@ def _units(x: Array) -> int:
     return x.shape[1] if x.ndim == 4 else x.shape[-1] if x.ndim else 1
 
 
-def _dead(x: Array) -> tuple[int, ...]:
-    """The units that are zero for every example: columns of rows, or channels of images."""
+def _examples(x: Array) -> tuple[int, ...]:
+    """The axes over which a unit is one: the rows of a matrix, of images also the pixels; none for a single example."""
     if x.ndim < 2 or len(x) < 2:
         return ()
-    axes = (0, 2, 3) if x.ndim == 4 else tuple(range(x.ndim - 1))
-    return tuple(np.flatnonzero(np.all(x == 0, axis=axes)).tolist())
+    return (0, 2, 3) if x.ndim == 4 else tuple(range(x.ndim - 1))
 
 
 class Found(NamedTuple):

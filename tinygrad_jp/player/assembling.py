@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tinygrad_jp.formatting import showable
+from tinygrad_jp.graph.looks import DARK, LIGHT
 
 
 def read(folder: str, name: str) -> str:
@@ -31,3 +32,13 @@ def hash_of(text: str) -> str:
     from hashlib import sha256
 
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def colors() -> str:
+    """The colors of the pictures, and the few more that a page needs, as CSS variables for both grounds."""
+    light = LIGHT | {"ground": "#f4f3ef", "line": "#d5d3cc", "now": "#eeece5"}
+    dark = DARK | {"ground": "#16181c", "line": "#3a3f47", "now": "#282c33"}
+    written = [
+        ":root{" + "".join(f"--{key}:{color};" for key, color in colors.items()) + "}" for colors in (light, dark)
+    ]
+    return f"{written[0]}@media(prefers-color-scheme:dark){{{written[1]}}}"

@@ -8,8 +8,8 @@ from typing import Any
 
 from tinygrad_jp.core import Variable
 from tinygrad_jp.formatting import escape, summary_of
-from tinygrad_jp.graph.looks import DARK, LIGHT, style
-from tinygrad_jp.player.assembling import filled, hash_of, policy, read
+from tinygrad_jp.graph.looks import LIGHT, style
+from tinygrad_jp.player.assembling import colors, filled, hash_of, policy, read
 from tinygrad_jp.player.page_data import MOST_INPUTS, PageData
 from tinygrad_jp.player.phrases import say
 from tinygrad_jp.randomness import unchanged
@@ -22,7 +22,7 @@ _UNSAFE = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u202
 def page(trace: Any) -> str:
     """The page: the graph, the steps, their phrases, and the scripts. The same trace always gives the same text."""
     css, script = (
-        _colors() + style({key: f"var(--{key})" for key in LIGHT}) + _file("player.css"),
+        colors() + style({key: f"var(--{key})" for key in LIGHT}) + _file("player.css"),
         "".join(map(_file, SCRIPTS)),
     )
     parts = {
@@ -37,16 +37,6 @@ def page(trace: Any) -> str:
     with unchanged():  # Functions that draw numbers are computed again.
         parts |= {"graphs": page_data.graphs(), "data": _json(page_data.as_dict())}
     return filled(_file("page.html"), parts)
-
-
-def _colors() -> str:
-    """The colors of the pictures, and the few more that a page needs, as CSS variables for both grounds."""
-    light = LIGHT | {"ground": "#f4f3ef", "line": "#d5d3cc", "now": "#eeece5"}
-    dark = DARK | {"ground": "#16181c", "line": "#3a3f47", "now": "#282c33"}
-    written = [
-        ":root{" + "".join(f"--{key}:{color};" for key, color in colors.items()) + "}" for colors in (light, dark)
-    ]
-    return f"{written[0]}@media(prefers-color-scheme:dark){{{written[1]}}}"
 
 
 def framed(html: str) -> str:
