@@ -1,5 +1,6 @@
 """The film of a training run: what it keeps, what it notices, and its page in a browser."""
 
+import itertools
 import json
 import re
 import zlib
@@ -456,8 +457,9 @@ def test_every_screen(browser, pages, name, size, lang):
     browser.open(pages / name, width=width, height=height, prefers_color_scheme="dark" if width == 1366 else "light")
     browser.run(READY)
     browser.run(f"document.querySelector('[data-lang={lang}]').click()")
-    for unit in ("null", "5"):
-        browser.run(f"film.state.unit = {unit}; film.goTo(30)")
+    for network, unit in itertools.product(("true", "false"), ("null", "5")):
+        browser.run(f"film.showNetwork({network}); film.state.unit = {unit}; film.goTo(30)")
+        assert browser.run("film.state.network") == (network == "true")
         assert browser.run("document.documentElement.scrollWidth") <= width
         if width >= 1000:
             assert browser.run("document.documentElement.scrollHeight") <= height
@@ -481,7 +483,7 @@ def test_numbers_on_the_screen_are_the_films(browser, pages):
     film = mlp(steps=60, name="lr = 0.5")
     browser.open(pages / "one.html")
     browser.run(READY)
-    browser.run("film.goTo(40)")
+    browser.run("film.showNetwork(false); film.goTo(40)")
     assert browser.run("document.getElementById('count').textContent") == f"step 40  Loss {film.losses[40]:.4g}"
     film.html()
     norm = film.frames[40]["shots"]["weights l0.W"].norm
@@ -502,7 +504,7 @@ def test_a_unit_is_inspected(browser, pages):
     film.html()
     browser.open(pages / "one.html", width=1280, height=720)
     browser.run(READY)
-    browser.run("film.goTo(40)")
+    browser.run("film.showNetwork(false); film.goTo(40)")
     assert browser.run("document.querySelector('.unit').hidden")
     click(browser, ".pictures > div:nth-child(2) .big", (5 + 0.5) / 16, 0.5)
     assert browser.run("[film.state.unit, document.querySelector('.unit').hidden]") == [5, False]
@@ -524,6 +526,41 @@ def test_a_unit_is_inspected(browser, pages):
     assert browser.run("document.querySelector('.unit').hidden")
     click(browser, ".pictures > div:nth-child(1) .big", 0.99, 0.01)
     assert browser.run("[film.state.unit, film.state.cell]") == [15, [0, 15]]
+
+
+def test_a_small_network_is_drawn_and_its_units_can_be_pressed(browser, pages):
+    browser.open(pages / "one.html", width=1280, height=720)
+    browser.run(READY)
+    browser.run("film.goTo(40)")
+    places = browser.run("film.placesOf(film.films[0], 600, 300)")
+    assert [len(column) for column in places] == [2, 16, 2]
+    size = browser.run("[...document.querySelectorAll('.network canvas')].map(c => [c.clientWidth, c.clientHeight])[0]")
+    places = browser.run(f"film.placesOf(film.films[0], {size[0]}, {size[1]})")
+    for column, unit, path in ((1, 3, "l0"), (2, 1, "l1"), (1, 15, "l0")):
+        x, y = places[column][unit]
+        click(browser, ".network canvas", x / size[0], y / size[1])
+        assert browser.run("[film.state.unit, film.state.layer.path]") == [unit, path]
+        assert f"{path}, unit {unit}" in browser.run("document.querySelector('.unit').textContent")
+        browser.press("Escape")
+        assert browser.run("film.state.unit") is None
+    click(browser, ".network canvas", places[0][0][0] / size[0], places[0][0][1] / size[1])
+    assert browser.run("film.state.unit") is None  # An input has nothing coming in.
+    browser.press("n")
+    assert not browser.run("film.state.network") and browser.run("document.querySelector('.big').checkVisibility()")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", WORKS)
+def test_a_network_is_drawn_where_it_is_one(browser, tmp_path, work):
+    make, x, _, _ = WORKS[work]
+    model = make()
+    train(Film(model), optimizers.SGD(0.01).setup(model), 2, x, np.arange(len(x)) % 2).save(tmp_path / "any.html")
+    browser.open(tmp_path / "any.html", width=1280, height=720)
+    browser.run(READY)
+    assert browser.run("film.state.network") == (work == "MLP")
+    assert browser.run("document.querySelector('#networks').hidden") == (work != "MLP")
+    browser.press("n")
+    assert not browser.run("film.state.network") and browser.errors == []
 
 
 def test_a_dead_unit_is_told_from_where_it_died(browser, tmp_path):
@@ -551,6 +588,7 @@ def test_every_unit_of_any_model_is_shown(browser, tmp_path, work):
     film.save(tmp_path / "any.html")
     browser.open(tmp_path / "any.html", width=1280, height=720)
     browser.run(READY)
+    browser.run("film.showNetwork(false)")
     for i in range(browser.run("film.films[0].layers.length")):
         browser.run(f"document.querySelectorAll('.layer')[{i}].click()")
         count = browser.run("film.unitsOf(film.films[0], film.state.layer)")
@@ -568,7 +606,9 @@ def test_text_stands_out(browser, pages, name, scheme):
     browser.open(pages / name, width=1280, height=720, prefers_color_scheme=scheme)
     browser.run(READY)
     browser.run("film.state.unit = 5; film.goTo(30)")
-    assert browser.run(CONTRASTS) == []
+    for network in ("true", "false"):
+        browser.run(f"film.showNetwork({network})")
+        assert browser.run(CONTRASTS) == []
     lines = browser.run(LINES)
     assert len(lines) == 9 and min(lines) >= 3
 

@@ -12,7 +12,9 @@ function draw() {
   find("slider").setAttribute("aria-valuetext", find("count").textContent);
   find("play").textContent = say(state.playing ? "pause" : "play");
   for (const button of document.querySelectorAll("[data-kind]")) button.setAttribute("aria-pressed", button.dataset.kind === state.kind);
-  for (const ui of screens) { drawCharts(ui); drawLayers(ui); drawDetail(ui); drawField(ui); drawLatent(ui); }
+  find("networks").hidden = !films.every(film => film.chain.length);
+  for (const button of document.querySelectorAll("[data-network]")) button.setAttribute("aria-pressed", (button.dataset.network === "yes") === state.network);
+  for (const ui of screens) { drawCharts(ui); drawLayers(ui); drawDetail(ui); drawField(ui); drawLatent(ui); drawNetwork(ui); }
 }
 function speak() {
   document.documentElement.lang = state.lang;
@@ -25,7 +27,16 @@ function speak() {
 }
 function nextUnit(by) {
   const count = unitsOf(films[0], state.layer);
-  if (count) state.unit = state.unit === null ? (by > 0 ? 0 : count - 1) : (state.unit + by + count) % count;
+  if (count) choose(state.unit === null ? (by > 0 ? 0 : count - 1) : (state.unit + by + count) % count);
+}
+/** Inspect a unit of the chosen layer, or none. */
+function choose(unit) {
+  state.unit = unit;
+  draw();
+  if (unit !== null) for (const ui of screens) ui.unit.scrollIntoView({block: "nearest"});
+}
+function showNetwork(on) {
+  state.network = on && films.every(film => film.chain.length);
   draw();
 }
 let timer = 0;
@@ -43,6 +54,7 @@ find("play").onclick = () => play(!state.playing);
 find("speed").onchange = () => state.playing && play(true);
 find("languages").onclick = event => { if (event.target.dataset.lang) { state.lang = event.target.dataset.lang; speak(); } };
 find("kinds").onclick = event => { if (event.target.dataset.kind) { state.kind = event.target.dataset.kind; draw(); } };
+find("networks").onclick = event => { if (event.target.dataset.network) showNetwork(event.target.dataset.network === "yes"); };
 document.onkeydown = event => {
   if (event.ctrlKey || event.metaKey || event.altKey || find("player").open || event.target.tagName === "SELECT") return;
   const moves = {ArrowLeft: state.at - 1, ArrowRight: state.at + 1, Home: 0, End: longest.frames.length - 1};
@@ -50,7 +62,8 @@ document.onkeydown = event => {
   const units = {ArrowUp: -1, ArrowDown: 1};
   if (event.key in moves) goTo(moves[event.key]);
   else if (event.key in units) nextUnit(units[event.key]);
-  else if (event.key === "Escape" && state.unit !== null) { state.unit = null; draw(); }
+  else if (event.key === "Escape" && state.unit !== null) choose(null);
+  else if (event.key === "n") showNetwork(!state.network);
   else if (event.key === " " && event.target.tagName !== "BUTTON") play(!state.playing);
   else if (kinds[event.key]) { state.kind = kinds[event.key]; draw(); }
   else return;
@@ -62,4 +75,4 @@ addEventListener("resize", redraw);
 readColors();
 speak();
 find("films").dataset.ready = "yes";
-Object.assign(window, {film: {state, goTo, draw, films, unitsOf}});
+Object.assign(window, {film: {state, goTo, draw, films, unitsOf, placesOf, showNetwork}});

@@ -6,7 +6,7 @@ const data = await unpack(document.getElementById("data").textContent).json();
 const films = data.films, two = films.length > 1;
 const find = id => document.getElementById(id);
 const LINES = ["--value", "--gradient", "--local", "--fourth", "--fifth", "--sixth"];
-const state = {at: 0, kind: "weights", lang: document.documentElement.lang, playing: false, layer: null, cell: null, unit: null};
+const state = {at: 0, kind: "weights", lang: document.documentElement.lang, playing: false, layer: null, cell: null, unit: null, network: false};
 let colors = {};
 
 // ---- Words
@@ -51,11 +51,13 @@ for (const film of films) {
   film.layers = [...new Set([...film.params.map(owner), ...layers])].map(path => ({
     path, params: film.params.filter(param => owner(param) === path), attention: null,
   }));
+  film.chain = chainOf(film);
   for (const view of film.views) if (view.kind === "attention") film.layers.push({path: view.path, params: [], attention: view.path});
   film.steps = film.frames.map(frame => frame.step);
 }
 const longest = films.reduce((a, b) => b.frames.length > a.frames.length ? b : a);
 state.layer = films[0].layers[0];
+state.network = films.every(film => film.chain.length);
 // The frame of each film that shows the step at hand: the last one up to it.
 function frameOf(film) {
   const step = longest.steps[state.at];
@@ -163,6 +165,8 @@ const screens = films.map((film, n) => {
     card.onclick = () => { state.layer = layer; state.cell = state.unit = null; draw(); };
     return {layer, card, label: card.firstChild, weights: make("canvas", card), activations: make("canvas", card)};
   });
+  ui.network = make("canvas", make("div", middle, "panel network"));
+  ui.network.onclick = event => chooseCircle(ui, event.offsetX, event.offsetY);
   const detail = make("div", middle, "panel detail");
   const head = make("div", detail, "head");
   ui.heading = make("h2", head); ui.params = make("div", head, "params");
@@ -179,9 +183,8 @@ const screens = films.map((film, n) => {
       const cell = found() && place() && cellAt(found(), place(), event.clientX - canvas.getBoundingClientRect().left, event.clientY - canvas.getBoundingClientRect().top);
       if (!cell) return;
       const count = unitsOf(film, twin(ui)), unit = unitAt(found().view, ...cell, count || 1);
-      state.unit = unit < count ? unit : null;
       chosen(cell);
-      draw();
+      choose(unit < count ? unit : null);
     };
   };
   pick(ui.big, () => current(ui), () => ui.place, cell => { state.cell = cell; });

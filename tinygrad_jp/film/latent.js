@@ -14,11 +14,12 @@ function drawLatent(ui) {
   ui.latentLegend.replaceChildren();
   if (!found?.points[frame]) { ui.latentLegend.textContent = say("no latent"); return; }
   const points = bytes(found.points[frame]), classes = targetsAt(film, frame), size = Math.min(w, h) - 22, left = (w - size) / 2;
+  const axis = k => (size < 130 ? percent(found.shares[k]) : `${say("component", k + 1)} ${percent(found.shares[k])}`);
   const known = classes?.length === points.length / 2;
   c.strokeStyle = colors["--line"]; c.strokeRect(left + .5, 2.5, size, size);
   c.fillStyle = colors["--soft"]; c.textAlign = "center";
-  c.fillText(`${say("component", 1)} ${percent(found.shares[0])}`, w / 2, size + 16);
-  c.save(); c.translate(left - 6, 2 + size / 2); c.rotate(-Math.PI / 2); c.fillText(`${say("component", 2)} ${percent(found.shares[1])}`, 0, 0); c.restore();
+  c.fillText(axis(0), w / 2, size + 16);
+  c.save(); c.translate(left - 6, 2 + size / 2); c.rotate(-Math.PI / 2); c.fillText(axis(1), 0, 0); c.restore();
   for (let k = 0; k < points.length / 2; k++) {
     c.beginPath();
     c.arc(left + 4 + points[2 * k] / 255 * (size - 8), size - 2 - points[2 * k + 1] / 255 * (size - 8), 3, 0, 7);

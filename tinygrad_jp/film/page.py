@@ -13,7 +13,7 @@ from tinygrad_jp.film.shots import Shot, View
 from tinygrad_jp.formatting import LANGUAGES, escape, printable
 from tinygrad_jp.player.assembling import colors, filled, hash_of, policy, read
 
-SCRIPTS = ("film.js", "latent.js", "unit.js", "controls.js")
+SCRIPTS = ("network.js", "film.js", "latent.js", "unit.js", "controls.js")
 MOST_LOSSES, MOST_CLASSES = 4000, 12
 
 

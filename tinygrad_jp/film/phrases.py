@@ -20,6 +20,9 @@ PHRASES = {
     "latent": ("Latent space", "潜在空間"),
     "no latent": ("Choose a layer of three units or more.", "3 個以上のユニットがある層を選んでください。"),
     "component": ("component {}", "第 {} 主成分"),
+    "matrices": ("matrices", "行列"),
+    "network": ("network", "ネットワーク"),
+    "input": ("input", "入力"),
     "unit": ("unit {}", "ユニット {}"),
     "active": ("not 0 for {} of the examples", "データの {} で 0 以外"),
     "dead since": ("0 for every example since step {}", "ステップ {} からどのデータでも 0"),
@@ -39,8 +42,8 @@ PHRASES = {
     "backward": ("Backward pass of step {}", "ステップ {} の逆伝播"),
     "close": ("Close", "閉じる"),
     "keys": (
-        "← → one frame, Home, End; space plays; W G U switch the pictures; ↑ ↓ or a click: one unit of the layer, Esc closes it",
-        "← → で 1 コマずつ、Home と End で両端へ、スペースで再生。W G U で図を切り替えます。↑ ↓ かクリックで層のユニットを 1 つ選び、Esc で閉じます",
+        "← → one frame, Home, End; space plays; W G U N switch the pictures; ↑ ↓ or a click: one unit of the layer, Esc closes it",
+        "← → で 1 コマずつ、Home と End で両端へ、スペースで再生。W G U N で図を切り替えます。↑ ↓ かクリックで層のユニットを 1 つ選び、Esc で閉じます",
     ),
     "pooled": ("means of blocks", "ブロックごとの平均"),
     "noscript": (

@@ -32,7 +32,7 @@ function cellsOf(found, unit, count) {
 /** A number in no more digits than the levels of its picture can tell. */
 function told(v, found) {
   const digits = Math.floor(-Math.log10(found.scale / found.view.most));
-  return v === null ? "–" : Math.abs(v) >= 1e-3 && digits > 0 ? String(+v.toFixed(Math.min(digits, 6))) : number(+v.toPrecision(2));
+  return v === null ? "–" : Math.abs(v) >= 1e-3 && digits > 0 ? String(+(+v.toFixed(Math.min(digits, 6))).toPrecision(4)) : number(+v.toPrecision(2));
 }
 /** Bars up and down from 0, each in its color. Returns which bar lies at a place. */
 function bars(canvas, values, color) {
@@ -55,7 +55,7 @@ function buildUnit(detail, ui) {
   const head = make("div", ui.unit, "head");
   ui.unitTitle = make("h3", head); ui.unitNumbers = make("p", ui.unit, "numbers");
   const close = make("button", head);
-  close.type = "button"; close.dataset.phrase = "close"; close.onclick = () => { state.unit = null; draw(); };
+  close.type = "button"; close.dataset.phrase = "close"; close.onclick = () => choose(null);
   const charts = make("div", ui.unit, "units");
   ui.unitCharts = ["incoming", "examples", "meanwhile", "pull"].map(key => {
     const box = make("div", charts);
@@ -94,6 +94,7 @@ function drawUnit(ui) {
   chart(meanwhile.canvas, [{values: means, color: colors["--value"]}], film.steps.filter((_, k) => dead[k]), last, false);
   const param = paramOf(layer), view = film.views[film.index[`gradients ${param}`]];
   const norms = over(k => { const found = view && !view.pooled && shot(film, `gradients ${param}`, k); return found ? Math.hypot(...cellsOf(found, unit, count).flat()) : null; });
+  pull.title.parentElement.hidden = norms.every(([, v]) => v === null);
   pull.title.textContent = say("gradient over steps");
   chart(pull.canvas, [{values: norms, color: colors["--gradient"]}], [], last, norms.every(([, v]) => v === null || v > 0));
 }
