@@ -234,8 +234,8 @@ const twin = ui => ui.film.layers.find(layer => layer.path === state.layer.path 
 function drawCharts(ui) {
   const film = ui.film, last = Math.max(...films.map(f => f.losses.count - 1)), marks = film.insights.map(i => i.step);
   const curve = f => f.losses.values.map((v, i) => [i * f.losses.block, v]);
-  const values = film.losses.values.filter(v => v > 0);
-  const wide = values.length === film.losses.values.length && Math.max(...values) > 30 * Math.min(...values);
+  const values = films.flatMap(f => f.losses.values).filter(v => v !== null);
+  const [least, most] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]), wide = least > 0 && most > 30 * least;
   chart(ui.charts.loss, films.map((f, i) => ({values: curve(f), color: colors[LINES[i]]})), marks, last, wide);
   ui.series = ui.series || {flow: series(film, "gradients", s => Math.hypot(s[4], s[5])), ratio: series(film, "updates", (s, i, frame) => {
     const norm = film.frames[frame].shots[film.index[`weights ${film.views[i].path}`]];
