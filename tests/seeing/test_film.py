@@ -634,6 +634,19 @@ def test_the_player_opens_inside(browser, pages):
     assert browser.errors == []
 
 
+def test_in_a_sandboxed_frame(browser, tmp_path):
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!DOCTYPE html><meta charset=utf-8>{mlp(steps=5)._repr_html_()}", encoding="utf-8")
+    browser.open(path)
+    assert browser.run("document.querySelector('iframe').contentDocument") is None
+    browser.run("new Promise((done) => setTimeout(done, 500))")
+    frame = browser.contexts[-2]  # The innermost one is that of its player.
+    said = "(film.goTo(4), [document.getElementById('count').textContent, origin])"
+    answer = browser.call("Runtime.evaluate", expression=said, returnByValue=True, contextId=frame)["result"]["value"]
+    assert answer[0].startswith("step 4") and answer[1] == "null"
+    assert browser.errors == []
+
+
 def test_an_insight_leads_to_its_step(browser, pages):
     browser.open(pages / "two.html")
     browser.run(READY)
