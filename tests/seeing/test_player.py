@@ -694,7 +694,7 @@ def test_an_address_leads_to_a_step(browser, tmp_path):
 
 def test_layers_open_and_close(opened):
     page = opened(three_layers(), width=1280, height=720)
-    n = page.run("data.levels.length")
+    n = page.run("data.steps")
     assert n >= 2 and page.run("state.level") == n - 1
     sizes, frames = [], page.run("frames.length")
     marked = "graph().querySelectorAll('.now').length"
@@ -718,6 +718,36 @@ def test_layers_open_and_close(opened):
     assert page.run("state.level") == 1
     page.run("$('open-layers').click()") if n > 2 else None
     assert told(player.page(ab()))["levels"] == []
+
+
+def nested():
+    """Two layers in each of two, in one."""
+    pair = lambda: tg.models.Sequential(tg.layers.Linear(3), tg.layers.Linear(2))  # noqa: E731
+    return trace(np.sum(tg.models.Sequential(pair(), pair())(np.ones((2, 3), np.float32))), lang="en")
+
+
+@pytest.mark.parametrize("make", [three_layers, large_arrays, nested])
+def test_each_layer_opens_and_closes_by_itself(opened, make):
+    page = opened(make(), width=1280, height=720)
+    around, pictures = page.run("data.outer"), page.run("data.levels.map(({ open }) => open)")
+    assert len({*map(str, pictures)}) == len(pictures) <= page_data.MOST_PICTURES
+    for level, shown in enumerate(pictures):
+        ids = page.run(f"showPicture({level}), data.levels[{level}].scopes")
+        assert {*page.run("[...graph().querySelectorAll('.node.layer, .cluster')].map((e) => e.id)")} == {*ids}
+        for name, scope in ids.items():
+            assert (scope in shown) == name.startswith("cluster")
+            page.run(f"showPicture({level}), pressLayer('{name}')")
+            inside = {i for i in shown if scope in ancestors(i, around)}
+            expected = sorted({*shown} - inside if scope in shown else {*shown, scope})
+            now = page.run("data.levels[state.level].open")
+            assert now == expected if expected in pictures else len(now) != len(shown)
+            assert page.run("graph().querySelectorAll('.node').length") > 0
+    page.run(f"({GO})(1)")
+    assert page.run("graph().querySelectorAll('.now').length") == 1
+
+
+def ancestors(i, around):
+    return {i} | (ancestors(around[i], around) if around[i] else set())
 
 
 def second_order():

@@ -5,6 +5,7 @@ creation. So data flow in one direction through a picture of stretches, as they 
 """
 
 from bisect import bisect_right
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -76,9 +77,14 @@ class Outline:
                 calls[start] = layer, i + 1
         return calls
 
-    def arrange(self, depth: float, fold: bool) -> list[int]:
-        """Close the layers deeper than `depth`, and find for every Function its twin: the one that is drawn for it."""
+    def arrange(self, depth: float, fold: bool, opened: Collection[int] | None = None) -> list[int]:
+        """Close the layers deeper than `depth`, and find for every Function its twin: the one that is drawn for it.
+
+        Given `opened`, the numbers of Scopes, just these are open.
+        """
         twin = np.arange(len(self.functions))
+        numbers = range(len(self.scopes)) if opened is None else {0, *opened}
+        is_open = {self.scopes[i] for i in numbers if opened is not None or self.scopes[i].level <= depth}
         for scope in reversed(self.scopes):
             items: list[Item] = []
             at = scope.lo
@@ -88,7 +94,7 @@ class Outline:
                     items.append((call.lo, call.hi, call.token, call))
                 at = call.hi
             scope.token = self._token((type(scope.layer), tuple(token for _, _, token, _ in items)))
-            scope.closed = scope.level > depth
+            scope.closed = scope not in is_open
             scope.items = self._folded(items, twin) if fold and not scope.closed else items
         while (twin[twin] != twin).any():
             twin = twin[twin]

@@ -1,6 +1,7 @@
 """The nodes and edges of a picture: everything, or layers closed to one box each and repetitions drawn once."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from itertools import takewhile
 from typing import Any
 
@@ -31,9 +32,11 @@ class Picture:
     Of a Variable, `representative` is the one that is drawn for it.
     """
 
-    def __init__(self, outline: Outline, depth: float, fold: bool, cut: bool = False) -> None:
+    def __init__(
+        self, outline: Outline, depth: float, fold: bool, cut: bool = False, opened: Collection[int] | None = None
+    ) -> None:
         self.outline, self.functions = outline, outline.functions
-        self.twin = outline.arrange(depth, fold)
+        self.twin = outline.arrange(depth, fold, opened)
         if cut:
             _cut(outline.scopes[0])
         self.where = _places(outline.scopes[0])
@@ -280,3 +283,8 @@ def _folded(outline: Outline, depth: int | None) -> Picture:
     if len(drawn.nodes) <= _MOST or len(outline.scopes[0].items) <= _LAST_OPERATIONS:
         return drawn
     return Picture(outline, depths[-1], True, cut=True)
+
+
+def opened(y: Variable, scopes: Collection[int]) -> Picture:
+    """The picture of the graph behind `y` with these layers open, given by their numbers in the outline."""
+    return Picture(Outline(y), 0, False, opened=scopes)

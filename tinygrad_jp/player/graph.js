@@ -75,10 +75,8 @@ function renderGradients(frame, found) {
 
 // Layers that open and close
 
-/** Show the picture with more or fewer layers open: its nodes and edges have ids of their own. */
-function openLayers(by) {
-  const level = Math.min(Math.max(state.level + by, 0), data.levels.length - 1);
-  if (level === state.level || !data.levels.length) return;
+/** Show a picture: its nodes and edges have ids of their own. */
+function showPicture(level) {
   state.level = level;
   const ids = data.levels[level];
   data.operations.forEach((operation, i) => ([operation.id, operation.outId] = ids.operations[i]));
@@ -91,12 +89,37 @@ function openLayers(by) {
   render();
 }
 
+/** The next picture in which all layers of a depth are open or closed; undefined if there is none. */
+function nextLevel(by) {
+  const now = data.levels[state.level]?.open ?? [];
+  const [small, large] = [(a, b) => a.length < b.length, (a, b) => a.every((i) => b.includes(i))];
+  const fits = ({ open }) => (by > 0 ? small(now, open) && large(now, open) : small(open, now) && large(open, now));
+  const levels = [...data.levels.slice(0, data.steps).keys()].filter((i) => fits(data.levels[i]));
+  return by > 0 ? levels[0] : levels.at(-1);
+}
+
+function openLayers(by) {
+  const level = nextLevel(by);
+  if (level !== undefined) showPicture(level);
+}
+
+/** Open or close one layer; where there is no picture of that, all of its depth. */
+function pressLayer(id) {
+  const { open, scopes } = data.levels[state.level];
+  const closes = open.includes(scopes[id]);
+  const within = (i) => i && (i === scopes[id] || within(data.outer[i]));
+  const after = closes ? open.filter((i) => !within(i)) : [...open, scopes[id]].sort((a, b) => a - b);
+  const level = data.levels.findIndex((picture) => String(picture.open) === String(after));
+  if (level >= 0) showPicture(level);
+  else openLayers(closes ? -1 : 1);
+}
+
 function showGraph() {
   for (const e of document.querySelectorAll("#camera > .graph"))
     e.hidden = (Boolean(e.lang) && e.lang !== state.lang) || Number(e.dataset.level ?? state.level) !== state.level;
   $("layers").hidden = data.levels.length < 2;
-  $("close-layers").disabled = state.level === 0;
-  $("open-layers").disabled = state.level >= data.levels.length - 1;
+  $("close-layers").disabled = nextLevel(-1) === undefined;
+  $("open-layers").disabled = nextLevel(1) === undefined;
 }
 
 // The camera
@@ -226,10 +249,11 @@ function listenToCamera() {
     const pressed = drag && !drag.moved ? e.target : null;
     drag = null;
     const node = pressed?.closest?.(".node");
-    if (node?.matches(".layer")) openLayers(1);
+    const cluster = pressed?.matches?.("text") && pressed.closest(".cluster");
+    if (node?.matches(".layer")) pressLayer(node.id);
     else if (node) goTo(node.id);
     else if (pressed?.closest?.(".edge")) goAlong(pressed.closest(".edge").id);
-    else if (pressed?.closest?.(".cluster") && pressed.matches("text")) openLayers(-1);
+    else if (cluster) pressLayer(cluster.id);
   });
   camera.addEventListener("wheel", (e) => {
     if (!isSeen()) return;

@@ -22,7 +22,8 @@ from tinygrad_jp.formatting import (
 from tinygrad_jp.graph.dot import Options, Text
 from tinygrad_jp.graph.looks import styled
 from tinygrad_jp.graph.rendering import rendered
-from tinygrad_jp.graph.structure import Node, Picture, picture
+from tinygrad_jp.graph.structure import Node, Picture, opened, picture
+from tinygrad_jp.player.layers import level, open_in, outer, sets_of_open
 from tinygrad_jp.player.moves import moves
 from tinygrad_jp.player.phrases import PHRASES, say
 from tinygrad_jp.player.program import program
@@ -32,6 +33,7 @@ MOST_EVENTS = 2000
 MOST_NODES = 100  # In a larger graph, layers are closed and repetitions drawn once.
 MOST_INPUTS = 200
 MOST_LEVELS = 3  # Of closed layers.
+MOST_PICTURES = 9  # In which layers are open or closed one by one.
 MOST_LABELS = 8  # Operations of a graph whose edges show their derivatives in full; in short, up to six times as many.
 MOST_CHARACTERS = 200  # Of a formula as code.
 WIDEST = 56  # Characters of a formula with numbers in it.
@@ -46,6 +48,7 @@ class PageData:
         self.picture = picture(trace.y, -1 if len(trace.order) <= MOST_NODES else None)
         if len(self.picture.nodes) > MOST_NODES:
             self.picture = picture(trace.y, None)
+        self.steps = 1  # How many of them are levels.
         self.pictures = self._pictures()
         self.level = self.pictures.index(self.picture)
         half = MOST_EVENTS // 2
@@ -83,6 +86,8 @@ class PageData:
             "rules": list(self.rules),
             "moves": moves(trace),
             "levels": self.levels(),
+            "steps": self.steps,
+            "outer": outer(self.picture.outline.scopes),
             "level": self.level,
             "arrays": self.records,
         }
@@ -217,16 +222,20 @@ class PageData:
         return source, f"{source}-{self.id_of(event.f)}" + (f"-{n}" if n > 1 else "")
 
     def _pictures(self) -> list[Picture]:
-        """The pictures that the page can show, from the one with the most layers closed to the one with the fewest."""
-        depth = max(scope.level for scope in self.picture.outline.scopes)
-        if len(self.trace.order) > MOST_NODES or not depth:
+        """The pictures that the page can show: level by level from the one with the most layers closed, then others."""
+        scopes = self.picture.outline.scopes
+        if len(self.trace.order) > MOST_NODES or len(scopes) == 1:
             return [self.picture]
         found = {len(self.picture.nodes): self.picture}
+        depth = max(scope.level for scope in scopes)
         for d in range(min(depth, MOST_LEVELS)):
-            other = picture(self.trace.y, d)
-            if len(other.nodes) <= MOST_NODES:
-                found.setdefault(len(other.nodes), other)
-        return [found[n] for n in sorted(found)]
+            drawn = opened(self.trace.y, level(scopes, d))
+            if len(drawn.nodes) <= MOST_NODES:
+                found.setdefault(len(drawn.nodes), drawn)
+        levels = [found[n] for n in sorted(found)]
+        self.steps = len(levels)
+        sets = sets_of_open(scopes, [open_in(drawn) for drawn in levels])[: MOST_PICTURES - len(levels)]
+        return levels + [p for s in sets if len((p := opened(self.trace.y, s)).nodes) <= MOST_NODES]
 
     def levels(self) -> list[dict[str, Any]]:
         """For each picture the ids of its nodes and edges, in the order of the operations, shares, nodes and inputs."""
@@ -236,12 +245,16 @@ class PageData:
         for drawn in self.pictures if len(self.pictures) > 1 else ():
             self.picture = drawn
             result_of = self.picture.result_of
+            numbers = {scope: i for i, scope in enumerate(drawn.outline.scopes)}
+            boxes = {node.id: numbers[node.things[0]] for node in drawn.nodes.values() if node.kind == "b"}
             found.append(
                 {
                     "operations": [[self.id_of(f), self.id_of(result_of[f])] for f in self.operations],
                     "shares": [self.edge_to(e) for e in shares],
                     "nodes": [self.node(node, x) for node, x in self.variables()],
                     "inputs": [self.id_of(x) for x in leaves],
+                    "open": sorted(open_in(drawn)),
+                    "scopes": boxes | {name: numbers[scope] for scope, name in self.text("en").clusters.items()},
                 }
             )
         self.picture = base
