@@ -720,20 +720,27 @@ def test_layers_open_and_close(opened):
     assert told(player.page(ab()))["levels"] == []
 
 
+def deep():
+    """So many operations that repetitions are drawn once."""
+    model = tg.models.MLP((8,) * 16 + (4,), activation=np.tanh, rng=0)
+    return trace(np.sum(model(np.ones((5, 6), np.float32))), lang="en")
+
+
 def nested():
     """Two layers in each of two, in one."""
     pair = lambda: tg.models.Sequential(tg.layers.Linear(3), tg.layers.Linear(2))  # noqa: E731
     return trace(np.sum(tg.models.Sequential(pair(), pair())(np.ones((2, 3), np.float32))), lang="en")
 
 
-@pytest.mark.parametrize("make", [three_layers, large_arrays, nested])
+@pytest.mark.parametrize("make", [three_layers, large_arrays, nested, deep])
 def test_each_layer_opens_and_closes_by_itself(opened, make):
     page = opened(make(), width=1280, height=720)
     around, pictures = page.run("data.outer"), page.run("data.levels.map(({ open }) => open)")
     assert len({*map(str, pictures)}) == len(pictures) <= page_data.MOST_PICTURES
     for level, shown in enumerate(pictures):
         ids = page.run(f"showPicture({level}), data.levels[{level}].scopes")
-        assert {*page.run("[...graph().querySelectorAll('.node.layer, .cluster')].map((e) => e.id)")} == {*ids}
+        drawn = {*page.run("[...graph().querySelectorAll('.node.layer, .cluster')].map((e) => e.id)")}
+        assert drawn == {*ids} or (make is deep and drawn > {*ids})  # A repetition has a frame, too.
         for name, scope in ids.items():
             assert (scope in shown) == name.startswith("cluster")
             page.run(f"showPicture({level}), pressLayer('{name}')")

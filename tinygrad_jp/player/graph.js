@@ -106,9 +106,9 @@ function openLayers(by) {
 /** Open or close one layer; where there is no picture of that, all of its depth. */
 function pressLayer(id) {
   const { open, scopes } = data.levels[state.level];
-  const closes = open.includes(scopes[id]);
-  const within = (i) => i && (i === scopes[id] || within(data.outer[i]));
-  const after = closes ? open.filter((i) => !within(i)) : [...open, scopes[id]].sort((a, b) => a - b);
+  const closes = !within(id).matches(".node");
+  const inside = (i) => i && (i === scopes[id] || inside(data.outer[i]));
+  const after = closes ? open.filter((i) => !inside(i)) : [...open, scopes[id]].sort((a, b) => a - b);
   const level = data.levels.findIndex((picture) => String(picture.open) === String(after));
   if (level >= 0) showPicture(level);
   else openLayers(closes ? -1 : 1);

@@ -1,6 +1,7 @@
 """The data of the player's page: the operations and steps of a trace as plain data, and its graph as SVG."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,8 @@ MOST_EVENTS = 2000
 MOST_NODES = 100  # In a larger graph, layers are closed and repetitions drawn once.
 MOST_INPUTS = 200
 MOST_LEVELS = 3  # Of closed layers.
-MOST_PICTURES = 9  # In which layers are open or closed one by one.
+MOST_PICTURES, MOST_DRAWN = 9, 200  # Where layers are open or closed one by one, and nodes in all of them;
+MOST_OPERATIONS = 30  # and operations.
 MOST_LABELS = 8  # Operations of a graph whose edges show their derivatives in full; in short, up to six times as many.
 MOST_CHARACTERS = 200  # Of a formula as code.
 WIDEST = 56  # Characters of a formula with numbers in it.
@@ -234,8 +236,17 @@ class PageData:
                 found.setdefault(len(drawn.nodes), drawn)
         levels = [found[n] for n in sorted(found)]
         self.steps = len(levels)
-        sets = sets_of_open(scopes, [open_in(drawn) for drawn in levels])[: MOST_PICTURES - len(levels)]
-        return levels + [p for s in sets if len((p := opened(self.trace.y, s)).nodes) <= MOST_NODES]
+        return [*levels, *self._others(levels)] if len(self.picture.functions) <= MOST_OPERATIONS else levels
+
+    def _others(self, levels: list[Picture]) -> Iterator[Picture]:
+        """Pictures in which single layers are open or closed, as far as there is room for them."""
+        sets = sets_of_open(self.picture.outline.scopes, [open_in(drawn) for drawn in levels])
+        room = MOST_DRAWN - sum(len(drawn.nodes) for drawn in levels)
+        for s in sets[: MOST_PICTURES - len(levels)]:
+            drawn = opened(self.trace.y, s)
+            room -= len(drawn.nodes)
+            if room >= 0:
+                yield drawn
 
     def levels(self) -> list[dict[str, Any]]:
         """For each picture the ids of its nodes and edges, in the order of the operations, shares, nodes and inputs."""
@@ -246,7 +257,8 @@ class PageData:
             self.picture = drawn
             result_of = self.picture.result_of
             numbers = {scope: i for i, scope in enumerate(drawn.outline.scopes)}
-            boxes = {node.id: numbers[node.things[0]] for node in drawn.nodes.values() if node.kind == "b"}
+            boxes = {node.things[0]: node.id for node in drawn.nodes.values() if node.kind == "b"}
+            drawn_scopes = (self.text("en").clusters | boxes).items()
             found.append(
                 {
                     "operations": [[self.id_of(f), self.id_of(result_of[f])] for f in self.operations],
@@ -254,7 +266,7 @@ class PageData:
                     "nodes": [self.node(node, x) for node, x in self.variables()],
                     "inputs": [self.id_of(x) for x in leaves],
                     "open": sorted(open_in(drawn)),
-                    "scopes": boxes | {name: numbers[scope] for scope, name in self.text("en").clusters.items()},
+                    "scopes": {name: numbers[scope] for scope, name in drawn_scopes if scope in numbers},
                 }
             )
         self.picture = base

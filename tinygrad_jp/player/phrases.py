@@ -36,7 +36,7 @@ PHRASES: Phrases = {
     "move": ("Move it", "動かす"),
     "help": ("Keys and the mouse", "キーとマウスの操作"),
     "close": ("Close", "閉じる"),
-    "keys": ("← →: a step back or on; Home End: to the start or the end; Space: play; F: fit the graph; + −: zoom; 0: actual size; drag: move the graph; [ ]: close or open layers; P: predict; ?: these keys; #b6: in the address, leads to step 6", "← →: 前後に進む; Home End: 最初・最後へ; Space: 再生; F: グラフ全体を表示; + −: 拡大・縮小; 0: 実際の大きさ; ドラッグ: グラフを動かす; [ ]: 層を閉じる・開く; P: 予想する; ?: このキー一覧; #b6: アドレスの末尾に付けると、ステップ 6 を開きます"),
+    "keys": ("← →: a step back or on; Home End: to the start or the end; Space: play; F: fit the graph; + −: zoom; 0: actual size; drag: move the graph; [ ]: close or open layers; Click: on a layer opens or closes it, on a node, an arrow, a line or a beat leads there; P: predict; ?: these keys; #b6: in the address, leads to step 6", "← →: 前後に進む; Home End: 最初・最後へ; Space: 再生; F: グラフ全体を表示; + −: 拡大・縮小; 0: 実際の大きさ; ドラッグ: グラフを動かす; [ ]: 層を閉じる・開く; クリック: 層を開く・閉じる、ノード・矢印・行・段階のところへ移る; P: 予想する; ?: このキー一覧; #b6: アドレスの末尾に付けると、ステップ 6 を開きます"),
     "predict": ("Predict", "予想する"),
     "score": ("{} of {} right", "{1} 問中 {0} 問正解"),
     "which factor": ("By what does the gradient of {} get multiplied on its way to {}?", "{} の勾配に何を掛けると、{} へ渡す勾配になりますか。"),
