@@ -48,7 +48,7 @@ if TYPE_CHECKING:  # Loaded at their first use: see `names.LATE`.
     from tinygrad_jp.graph import draw, get_dot_graph, plot_dot_graph
     from tinygrad_jp.programs.source import Source, source
     from tinygrad_jp.testing import gradient_check
-    from tinygrad_jp.tracing import Trace, trace
+    from tinygrad_jp.tracing.trace import Trace, trace
 
 __version__ = "0.3.0"
 
