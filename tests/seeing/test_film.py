@@ -258,6 +258,11 @@ def test_the_latent_space_is_numpys_principal_components():
         assert np.frombuffer(b64decode(frame["targets"]), np.uint8).tolist() == T[:100].tolist()
 
 
+def test_of_a_deep_network_some_layers_have_a_latent_space():
+    _, points = latents(mlp(steps=2, sizes=(4,) * 29 + (3,)))
+    assert list(points) == [f"l{i}" for i in range(0, 30, 3)]
+
+
 def test_distances_between_examples_stay_where_units_are_many():
     x = np.random.default_rng(0).normal(size=(50, 800)).astype(np.float32)
     few = features(x)

@@ -11,7 +11,7 @@ from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside as placed
 from tinygrad_jp.devices import fetched, on_device
 from tinygrad_jp.files.writing import Pathlike, write_whole
-from tinygrad_jp.film.latent import features, targets
+from tinygrad_jp.film.latent import latents, targets
 from tinygrad_jp.film.page import page
 from tinygrad_jp.film.shots import Activations, Plan, Shot, developed, taken
 from tinygrad_jp.formatting import language
@@ -106,14 +106,12 @@ class Film:
                 shots[f"weights {path}"] = taken(self.plan.of("weights", path, p.data), p.data)
                 if p.grad is not None:
                     shots[f"gradients {path}"] = taken(self.plan.of("gradients", path, p.data), p.grad.data)
-        latents = {}
-        for found in Activations(order, self.model, named):
+        activations = list(Activations(order, self.model, named))
+        for found in activations:
             shots[f"{found.kind} {found.path}"] = taken(self.plan.of(*found), found.data)
-            if found.kind == "activations" and (x := features(found.data)) is not None:
-                latents[found.path] = x
         given = [*map(fetched, _given(order))]
         field = self._answers(given) if len(self.frames) % FIELD_EVERY == 0 else None
-        frame = {"step": n, "shots": shots, "field": field, "latents": latents}
+        frame = {"step": n, "shots": shots, "field": field, "latents": latents(activations)}
         self.frames.append(frame | {"targets": targets(given, len(given[0])) if given and given[0].ndim else None})
         self._before = {path: p.data.copy() for path, p in named.items() if p.data is not None}
 
@@ -129,7 +127,7 @@ class Film:
     def _play(self, n: int, loss: Variable) -> None:
         functions = toposort(loss.creator) if loss.creator is not None else []
         if 0 < len(functions) <= MOST_OPERATIONS and len(self.played) < MOST_PLAYED:
-            self.played[n] = player_page(trace(loss, lang=self.lang))
+            self.played[n] = player_page(trace(loss, lang=self.lang), single_layers=False)
 
     # The plane
 

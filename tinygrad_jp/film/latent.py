@@ -1,6 +1,7 @@
 """The space of a layer's activations, seen in the two directions in which they vary most over the whole run."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from tinygrad_jp.core import Array
 from tinygrad_jp.devices import fetched
 
 POINTS, MOST_UNITS = 100, 64  # Of a layer at one step, at most.
+MOST_LAYERS = 12  # Of a deep network every second, third, ... layer has its space.
 
 
 def features(x: Array) -> Array | None:
@@ -17,13 +19,21 @@ def features(x: Array) -> Array | None:
     None for fewer than three units or examples. Of many units there are as many random mixtures of all, in which the
     distances between the examples are nearly the same.
     """
-    x = fetched(x[:POINTS])
-    x = x.mean(axis=(2, 3)) if x.ndim == 4 else x[:, -1] if x.ndim == 3 else x
+    x = x[:POINTS]
+    x = fetched(x.mean(axis=(2, 3)) if x.ndim == 4 else x[:, -1] if x.ndim == 3 else x)
     if x.ndim != 2 or min(x.shape) < 3 or x.dtype.kind != "f":
         return None
     return np.array(x, np.float32) if x.shape[1] <= MOST_UNITS else (x @ _mixing(x.shape[1])).astype(np.float32)
 
 
+def latents(found: list[Any]) -> dict[str, Array]:
+    """The features of layers by their paths, of the activations that were found at one step."""
+    layers = [(layer.path, layer.data) for layer in found if layer.kind == "activations"]
+    kept = ((path, features(x)) for path, x in layers[:: -(-len(layers) // MOST_LAYERS) or 1])
+    return {path: x for path, x in kept if x is not None}
+
+
+@cache
 def _mixing(units: int) -> Array:
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (units, MOST_UNITS))
     return signs.astype(np.float32) / np.float32(np.sqrt(MOST_UNITS))
@@ -50,7 +60,7 @@ def targets(arrays: list[Array], examples: int) -> Array | None:
     return np.array(found[-1].ravel()[:POINTS]) if found else None
 
 
-def latents(frames: list[dict[str, Any]]) -> Iterator[tuple[str, list[Array | None]]]:
+def over_the_steps(frames: list[dict[str, Any]]) -> Iterator[tuple[str, list[Array | None]]]:
     """For each layer that has some its features at each frame, as far as it has as many units as in the end."""
     for path in dict.fromkeys(path for frame in frames for path in frame["latents"]):
         found = [frame["latents"].get(path) for frame in frames]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.film.insights import insights
-from tinygrad_jp.film.latent import latents, projected
+from tinygrad_jp.film.latent import over_the_steps, projected
 from tinygrad_jp.film.phrases import PHRASES
 from tinygrad_jp.film.shots import Shot, View
 from tinygrad_jp.formatting import LANGUAGES, escape, printable
@@ -60,7 +60,7 @@ def _film(film: Any) -> dict[str, Any]:
             for frame in film.frames
         ],
         "plane": _plane(film.field),
-        "latents": {printable(path): _latent(found) for path, found in latents(film.frames)},
+        "latents": {printable(path): _latent(found) for path, found in over_the_steps(film.frames)},
         "ends": ends,
         "insights": insights(film),
         "players": {step: _packed(text) for step, text in film.played.items()},

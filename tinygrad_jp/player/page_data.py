@@ -45,8 +45,8 @@ SMALL = 9  # Elements of an array that is shown in full.
 class PageData:
     """Operations, events and inputs. Each array and each rule is stored once, and the others refer to its number."""
 
-    def __init__(self, trace: Any) -> None:
-        self.trace = trace
+    def __init__(self, trace: Any, single_layers: bool = True) -> None:
+        self.trace, self.single_layers = trace, single_layers
         self.picture = picture(trace.y, -1 if len(trace.order) <= MOST_NODES else None)
         if len(self.picture.nodes) > MOST_NODES:
             self.picture = picture(trace.y, None)
@@ -236,7 +236,8 @@ class PageData:
                 found.setdefault(len(drawn.nodes), drawn)
         levels = [found[n] for n in sorted(found)]
         self.steps = len(levels)
-        return [*levels, *self._others(levels)] if len(self.picture.functions) <= MOST_OPERATIONS else levels
+        has_others = self.single_layers and len(self.picture.functions) <= MOST_OPERATIONS
+        return [*levels, *self._others(levels)] if has_others else levels
 
     def _others(self, levels: list[Picture]) -> Iterator[Picture]:
         """Pictures in which single layers are open or closed, as far as there is room for them."""
