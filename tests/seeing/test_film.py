@@ -652,6 +652,17 @@ def test_in_a_sandboxed_frame(browser, tmp_path):
     assert browser.errors == []
 
 
+@pytest.mark.parametrize("network", ["true", "false"])
+def test_ears_hear_what_the_pictures_are(browser, pages, network):
+    browser.open(pages / "one.html", width=1280, height=720)
+    browser.run(READY)
+    browser.run(f"film.showNetwork({network}); film.state.unit = 5; film.goTo(30)")
+    seen = "[...document.querySelectorAll('canvas')].filter(c => c.checkVisibility())"
+    labels = browser.run(f"{seen}.map(c => c.ariaLabel ?? c.ariaHidden)")
+    assert len(labels) >= 8 and all(labels) and len({*labels} - {"true"}) == len([x for x in labels if x != "true"])
+    assert any("l0: 16" in label for label in labels) == (network == "true")
+
+
 def test_an_insight_leads_to_its_step(browser, pages):
     browser.open(pages / "two.html")
     browser.run(READY)

@@ -15,6 +15,16 @@ function draw() {
   find("networks").hidden = !films.every(film => film.chain.length);
   for (const button of document.querySelectorAll("[data-network]")) button.setAttribute("aria-pressed", (button.dataset.network === "yes") === state.network);
   for (const ui of screens) { drawCharts(ui); drawLayers(ui); drawDetail(ui); drawField(ui); drawLatent(ui); drawNetwork(ui); }
+  label();
+}
+/** What the pictures are called, for ears: the titles and numbers beside them. */
+function label() {
+  for (const canvas of document.querySelectorAll("canvas")) {
+    const beside = [...canvas.parentElement.querySelectorAll(":scope > :is(h3, p, .legend)")].map(e => e.textContent);
+    const hidden = canvas.parentElement.matches("button");
+    canvas.setAttribute(hidden ? "aria-hidden" : "role", hidden ? "true" : "img");
+    if (!hidden && !canvas.parentElement.matches(".network")) canvas.setAttribute("aria-label", beside.filter(Boolean).join(". ") || "–");
+  }
 }
 function speak() {
   document.documentElement.lang = state.lang;

@@ -31,8 +31,9 @@ class Film:
     """What happens in a model while it learns, step after step, as one page.
 
     Call `step(loss)` in your own loop, after `loss.backward()`; the film finds the rest by itself: weights, gradients
-    and what each update changed, the activations of each layer, the attention of each head, and for inputs of two
-    numbers the answers over the plane. `save` writes a page that needs nothing but a browser.
+    and what each update changed, the activations of each layer and their latent space, the attention of each head, and
+    for inputs of two numbers the answers over the plane. `save` writes a page that needs nothing but a browser; there a
+    small network is drawn as circles and lines, and any unit can be looked into.
 
     Of long runs the film keeps every second, fourth, ... step, so that at most `frames` stay; the loss it keeps of all.
     At steps 0, 10, 100, ... and wherever you say `step(loss, backward=True)`, it also keeps the whole backward pass,

@@ -26,6 +26,8 @@ function drawNetwork(ui) {
   if (!shown) return;
   const [c, w, h] = context(ui.network), frame = frameOf(film), places = placesOf(film, w, h);
   const radius = Math.max(3, Math.min(9, (h - 34) / Math.max(...places.map(column => column.length)) / 2 - 1));
+  const dead = film.chain.map(layer => shot(film, `activations ${layer.path}`, frame)?.dead.length ?? 0);
+  ui.network.setAttribute("aria-label", [say("network"), ...film.chain.map((layer, k) => `${layer.path || film.name}: ${places[k + 1].length}, ${say("zero")} ${dead[k]}`)].join(". "));
   film.chain.forEach((layer, k) => drawWeights(c, shot(film, `${state.kind} ${layer.params[0]}`, frame), places[k], places[k + 1]));
   places.forEach((column, k) => {
     const layer = film.chain[k - 1], act = layer && shot(film, `activations ${layer.path}`, frame);
