@@ -100,6 +100,10 @@ def test_very_long_runs_show_means_of_losses():
     assert found["losses"]["block"] == 3 and found["losses"]["values"][:2] == [1, 4]
 
 
+def test_two_hundred_steps_of_a_small_network_take_less_than_two_megabytes():
+    assert len(mlp(steps=200, sizes=(16, 16, 2)).html()) < 2_000_000
+
+
 def test_the_same_film_gives_the_same_page_and_saving_changes_nothing(tmp_path):
     film = mlp(steps=4)
     film.save(tmp_path / "a.html")

@@ -39,6 +39,11 @@ def mlp():
     return trace(loss, names=locals(), lang="ja")
 
 
+def ab():
+    a, b = Variable(2.0), Variable(3.0)
+    return trace(a * b + a, names=locals(), lang="en")
+
+
 def broadcast():
     x, W = Variable([1.0, -2.0]), Variable(np.arange(6.0).reshape(3, 2))
     y = np.sum((x + W) * x)
@@ -386,6 +391,25 @@ def test_predicting(opened):
     )
 
 
+@pytest.mark.parametrize("make", [ab, mlp, broadcast])
+def test_the_program_tells_no_answer_before_it_is_asked_for(opened, make):
+    """What is read in the program, but for lines that have been gone through and names of arguments."""
+    page = opened(make(), width=1280, height=720)
+    page.run("predict()")
+    shown = "program.filter((_, i) => getComputedStyle($('program').children[i]).visibility === 'visible')"
+    for i in range(page.run("frames.length") - 1):
+        page.run(f"({GO})({i})")
+        row, asks = page.run("[frames[state.at].row, asking(frames[state.at])]")
+        rows = page.run(f"{shown}.flatMap(({{ rows }}) => rows)")
+        assert max(rows, default=-1) <= (row - 1 if asks else row), i
+        codes = page.run(f"{shown}.map(({{ code }}) => Array.isArray(code) ? code[0] : code)")
+        assert not any("return" in code for code in codes)
+        helpers = [code for code in codes if code.startswith("    h")]
+        assert not helpers or row >= 5  # What has no step of its own comes with the line that it is for.
+    page.run("$('last').click()")
+    assert page.run(f"{shown}.length === program.length")
+
+
 def three_layers():
     model = tg.models.MLP((12, 11, 10), activation=F.relu, rng=0)
     x = np.random.default_rng(0).normal(size=(8, 20)).astype(np.float32)
@@ -541,11 +565,6 @@ def test_no_markup_is_read_and_every_number_is_the_engines(opened):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The chain rule, three views in step, and what moves
-
-
-def ab():
-    a, b = Variable(2.0), Variable(3.0)
-    return trace(a * b + a, names=locals(), lang="en")
 
 
 def test_the_chain_rule_is_written_out(opened):

@@ -25,6 +25,7 @@ function buildProgram() {
   });
   $("program").replaceChildren(...lines);
   $("program").classList.toggle("written", data.program.length > 0);
+  state.head = program.findIndex(({ rows }) => rows.length);
   state.line = null;
 }
 
@@ -34,14 +35,24 @@ function renderProgram(frame) {
   if (state.line) state.line.removeAttribute("aria-current");
   state.line = list.children[i] ?? null;
   state.line?.setAttribute("aria-current", "step");
-  const unfinished = i >= 0 && program[i].rows.at(-1) > frame.row;
-  list.classList.toggle("unfinished", unfinished);
+  if (data.program.length) veil(frame);
   list.classList.toggle("veiled", state.predicting && frame.kind !== "end");
-  list.classList.toggle("asking", asking(frame) || (state.predicting && unfinished));
+  list.classList.toggle("asking", asking(frame));
   list.classList.toggle("before-all", !state.line && frame.kind !== "end");
   const first = list.children[Math.max(program.findIndex(({ rows }) => rows.length) - 2, 0)];
   if (state.line) list.scrollTop = state.line.offsetTop - list.clientHeight / 2;
   else list.scrollTop = frame.row < 0 ? (first?.offsetTop ?? 0) : list.scrollHeight;
+}
+
+/** Lines of a written program may run in another order than the steps: which of them have not been gone through yet. */
+function veil(frame) {
+  const now = showsAll(frame) ? Infinity : asking(frame) ? frame.row - 1 : frame.row;
+  let end = Infinity; // Of the line below: a line without a step is a part of that.
+  for (let i = program.length - 1; i >= 0; i--) {
+    const li = $("program").children[i];
+    end = program[i].rows.at(-1) ?? end;
+    li.classList.toggle("unrun", end > now && i >= state.head && !li.classList.contains("comment"));
+  }
 }
 
 /** Go to the end of what a line does; a comment belongs to the line below it. */
