@@ -12,6 +12,8 @@ from tests.cases import CASES
 from tests.devices.test_rules import lacking
 from tinygrad_jp import Film, Variable, debug, draw, get_dot_graph, models, optimizers, summary, trace
 from tinygrad_jp.devices import NotOnDevice
+from tinygrad_jp.player import page_data
+from tinygrad_jp.player.program import program
 
 X = np.array([[1.0, -2.0], [0.5, 3.0]])
 
@@ -59,6 +61,17 @@ def test_traces_say_the_same(cupy, alike):
     assert "equal" in traces[1].check(x=Variable(cupy.asarray(traces[1].grad(b))))
 
 
+@pytest.fixture
+def own_lines(monkeypatch):
+    """`source` writes programs of NumPy's arrays: of those on a device the player has lines of its own."""
+    monkeypatch.setattr(page_data, "program", lambda steps: [])
+
+
+def test_the_player_has_lines_of_its_own(cupy):
+    assert program(trace(loss(np.asarray)[1])) and program(trace(loss(cupy.asarray)[1])) == []
+
+
+@pytest.mark.usefixtures("own_lines")
 def test_the_player(cupy, tmp_path):
     pages = [trace(loss(place)[1], lang="en") for place in (np.asarray, cupy.asarray)]
     texts = [page.save(tmp_path / f"{i}.html").read_text(encoding="utf-8") for i, page in enumerate(pages)]
@@ -83,6 +96,7 @@ def explained(case, place):
     return re.sub(r"-?\d(\.\d+)?e-1[5-9]|-0(?![.\d])", "0", text)  # What rounding alone makes.
 
 
+@pytest.mark.usefixtures("own_lines")
 def test_a_film(cupy, tmp_path):
     """Two inputs, so that it shows the plane; an attention, so that it shows that."""
     texts = []
