@@ -31,12 +31,13 @@ function drawNetwork(ui) {
   film.chain.forEach((layer, k) => drawWeights(c, shot(film, `${state.kind} ${layer.params[0]}`, frame), places[k], places[k + 1]));
   places.forEach((column, k) => {
     const layer = film.chain[k - 1], act = layer && shot(film, `activations ${layer.path}`, frame);
+    const most = Math.max(1, ...[...act?.means ?? []].map(Math.abs));
     c.fillStyle = colors["--soft"]; c.textAlign = "center";
     c.fillText(`${layer ? layer.path || film.name : say("input")}: ${column.length}`, column[0][0], 11);
     column.forEach(([x, y], j) => {
       const chosen = layer && state.unit === j && twin(ui) === layer, dead = act?.dead.includes(j);
       c.beginPath(); c.arc(x, y, radius, 0, 7);
-      c.fillStyle = act?.means.length > j ? `rgb(${shade(act.means[j] / 32767)})` : colors["--paper"]; c.fill();
+      c.fillStyle = act?.means.length > j ? `rgb(${shade(act.means[j] / most)})` : colors["--paper"]; c.fill();
       c.lineWidth = chosen || dead ? 3 : 1.2; c.strokeStyle = colors[dead ? "--warning" : chosen ? "--ink" : "--soft"]; c.stroke();
       if (chosen && dead) { c.beginPath(); c.arc(x, y, radius + 4, 0, 7); c.lineWidth = 1.5; c.strokeStyle = colors["--ink"]; c.stroke(); }
     });
