@@ -1,9 +1,12 @@
 """The program that a person would have written: a network's training step as plain NumPy, taken over into a file.
 
+The file trains the network without the library. Then the step is compiled: it runs as such a program by itself.
+
     python examples/by_hand.py --lang en
 
 ネットワークの順伝播と逆伝播を、手で書いたような素の NumPy のプログラムにします。
 それをファイルに保存し、ライブラリなしで動かして学習させ、エンジンの学習と比べます。
+最後に、学習の1ステップを compiled で、そのようなプログラムとして動かします。
 
     python examples/by_hand.py --lang ja
 """
@@ -18,7 +21,7 @@ import numpy as np
 from lessons import label, say
 
 import tinygrad_jp.functions as F
-from tinygrad_jp import models, optimizers, source
+from tinygrad_jp import compiled, models, optimizers, source
 
 
 def imported(path):
@@ -39,21 +42,30 @@ def train_by_file(step, weights, x, t, lr, steps):
     return losses
 
 
-def train_by_engine(model, x, t, lr, steps):
-    optimizer, losses = optimizers.SGD(lr).setup(model), []
-    for _ in range(steps):
+def train_by_engine(model, x, t, lr, steps, made=lambda step: step):
+    optimizer = optimizers.SGD(lr).setup(model)
+
+    @made
+    def step(x, t):
         loss = F.mean_squared_error(model(x), t)
         model.cleargrads()
         loss.backward()
         optimizer.update()
-        losses.append(loss.item())
-    return losses
+        return loss
+
+    return [step(x, t).item() for _ in range(steps)]
+
+
+def train_by_compiled(model, x, t, lr, steps):
+    """The same step, recorded and run as a program / 同じステップを記録し、プログラムとして動かします。"""
+    return train_by_engine(model, x, t, lr, steps, made=compiled)
 
 
 def draw(found):
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
     left.semilogy(found["file"], "-", linewidth=4, label=label("the file", "ファイル"))
     left.semilogy(found["engine"], "--", linewidth=2, label=label("the engine", "エンジン"))
+    left.semilogy(found["compiled"], ":", linewidth=2, color="black", label="compiled")
     left.set(title=label("The loss", "損失"), xlabel=label("step", "ステップ"), ylabel=label("loss", "損失"))
     x, t, y = found["fit"]
     right.plot(x, t, ".", x, y, "-")
@@ -72,19 +84,25 @@ def main(argv=None):
     x = np.sort(rng.uniform(-1, 1, (100, 1)), axis=0)
     t = np.sin(np.pi * x) + 0.1 * rng.normal(size=x.shape)
 
-    model = models.MLP((10, 1), activation=F.tanh, dtype=np.float64, rng=0)
+    model, twin = (models.MLP((10, 1), activation=F.tanh, dtype=np.float64, rng=0) for _ in range(2))
+    twin(x)
     program = source(F.mean_squared_error(model(x), t), names={"x": x, "t": t}, lang=args.lang)
     path = program.save(args.out / "by_hand_step.py")
     alone = subprocess.run([sys.executable, "-I", str(path)], capture_output=True, text=True, check=True).stdout
 
     weights, found = [p.data.copy() for p in model.params()], {"program": program}
-    learners = {"file": (train_by_file, imported(path), weights), "engine": (train_by_engine, model)}
+    learners = {
+        "file": (train_by_file, imported(path), weights),
+        "engine": (train_by_engine, model),
+        "compiled": (train_by_compiled, twin),
+    }
     seconds = {}
     for key, (train, *learner) in learners.items():
         start = perf_counter()
         found[key] = train(*learner, x, t, lr=0.1, steps=args.steps)
         seconds[key] = perf_counter() - start
-    found["apart"] = max(np.max(np.abs(w - p.data)) for w, p in zip(weights, model.params(), strict=True))
+    trained = zip(weights, model.params(), twin.params(), strict=True)
+    found["apart"] = max(np.max(np.abs(w - p.data)) for w, *others in trained for p in others)
     found["fit"] = x, t, model(x).data
 
     print(say("A network learns a noisy sine. Its step, by hand:", "学習の1ステップを手で書くと:"))
@@ -93,16 +111,21 @@ def main(argv=None):
         say("The file runs without the library. The loss of example data: ", "ファイルだけで動きます。例の損失: ")
         + alone
     )
-    print(say("step   by the file         by the engine", "step   ファイル            エンジン"))
-    for i in sorted({0, 1, 10, 100, args.steps - 1} & set(range(args.steps))):
-        print(f"{i:4}   {found['file'][i]:.15f}   {found['engine'][i]:.15f}")
-    a, file, engine = f"{found['apart']:.1e}", *(f"{1e6 * seconds[key] / args.steps:.0f} µs" for key in learners)
-    print(say(f"In the end the weights differ by {a} at most", f"学習後の重みの差は、最大 {a} です"))
     print(
         say(
-            f"A step takes {file} by the file, {engine} by the engine",
-            f"1 ステップ: ファイル {file}、エンジン {engine}",
+            "step   by the file         by the engine       compiled",
+            "step   ファイル            エンジン            compiled",
         )
+    )
+    for i in sorted({0, 1, 10, 100, args.steps - 1} & set(range(args.steps))):
+        print(f"{i:4}   {'   '.join(f'{found[key][i]:.15f}' for key in learners)}")
+    apart, times = f"{found['apart']:.1e}", [f"{1e6 * seconds[key] / args.steps:.0f} µs" for key in learners]
+    print(say(f"In the end the weights differ by {apart} at most", f"学習後の重みの差は、最大 {apart} です"))
+    print(
+        say(
+            "A step takes {} by the file, {} by the engine, {} compiled",
+            "1 ステップ: ファイル {}、エンジン {}、compiled {}",
+        ).format(*times)
     )
     print(say("program: ", "プログラム: ") + str(path))
     lessons.save(draw(found), args.out / "by_hand.png")

@@ -46,11 +46,12 @@ if TYPE_CHECKING:  # Loaded at their first use: see `names.LATE`.
     from tinygrad_jp.film import Film
     from tinygrad_jp.fitting import History, fit
     from tinygrad_jp.graph import draw, get_dot_graph, plot_dot_graph
+    from tinygrad_jp.programs.compiling import compiled
     from tinygrad_jp.programs.source import Source, source
     from tinygrad_jp.testing import gradient_check
     from tinygrad_jp.tracing.trace import Trace, trace
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = [
     "PULLBACKS",
@@ -69,6 +70,7 @@ __all__ = [
     "Variable",
     "apply",
     "as_variable",
+    "compiled",
     "datasets",
     "debug",
     "draw",

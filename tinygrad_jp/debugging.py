@@ -68,7 +68,7 @@ _APPLIED_ALREADY = {
     "sigmoid": ("sigmoid", "softmax"),
 }
 _PUBLIC = {"logaddexp": "sigmoid_cross_entropy or softplus"}  # What users call, where that is another name.
-_ARRANGES = {"reshape", "getitem", "astype", "transpose", "squeeze", "expand_dims", "negative"}  # the same numbers
+_ARRANGES = {"reshape", "getitem", "astype", "transpose", "squeeze", "expand_dims", "negative", "where"}  # the same
 _COUNTED = (8, 16, 32)  # The passes after which the Functions in memory are counted.
 
 

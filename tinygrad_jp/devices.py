@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_jp.kinds import ArrayMethods
-
 DEVICES: set[type] = set()
 """The classes of arrays on devices that have been met so far."""
 
@@ -20,7 +18,7 @@ class _Known(dict[type, bool]):
     """For each class whether it is one of arrays with NumPy's protocol whose elements must be fetched, with `get()`."""
 
     def __missing__(self, cls: type) -> bool:
-        like_numpy = hasattr(cls, "__array_function__") and not issubclass(cls, np.ndarray | ArrayMethods)
+        like_numpy = hasattr(cls, "__array_function__") and not issubclass(cls, np.ndarray)
         self[cls] = found = like_numpy and hasattr(cls, "get")
         DEVICES.update([cls] if found else [])
         return found
@@ -70,6 +68,8 @@ def apart(name: str, xs: Iterable[Any]) -> TypeError | None:
     """An error in the name of the function `name` if some of its arguments are on a device and others are NumPy's."""
     arrays = [a for a in (getattr(x, "_array", x) for x in xs) if on_device(a) or isinstance(a, np.ndarray)]
     here = next((a for a in arrays if not on_device(a)), None)
+    if any(getattr(type(a), "beside_numpys", False) for a in arrays):  # Those of a program that is being recorded.
+        return None
     if here is None or all(a is here or not on_device(a) for a in arrays):
         return None
     return TypeError(

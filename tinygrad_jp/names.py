@@ -29,7 +29,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "fitting": ("History", "fit"),
     "graph": ("draw", "get_dot_graph", "plot_dot_graph"),
     "player": (),
-    "programs": ("Source", "source"),
+    "programs": ("Source", "compiled", "source"),
     "symbols": (),
     "testing": ("gradient_check",),
     "tracing": ("Trace", "trace"),

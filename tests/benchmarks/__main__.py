@@ -14,7 +14,7 @@ import tests.benchmarks
 from tests.benchmarks import gpu
 from tests.benchmarks.curves import draw
 from tests.benchmarks.peers import PEERS, load
-from tests.benchmarks.timing import SETTINGS, medians, memory, threads
+from tests.benchmarks.timing import SETTINGS, beginnings, medians, memory, threads
 from tests.benchmarks.works import WORKS, differences
 
 OURS = "tinygrad_jp"
@@ -33,6 +33,7 @@ def options():
     parser.add_argument("--quick", action="store_true", help="few rounds, for a first look")
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     parser.add_argument("--curves", metavar="FILE", help="draw how time and memory grow, by hand, here and in torch")
+    parser.add_argument("--first", action="store_true", help="the first three steps, in which programs are made")
     parser.add_argument(
         "--gpu", nargs="*", metavar="PART", choices=gpu.LIMITS, help="what there is to do on a GPU: see gpu.py"
     )
@@ -67,6 +68,18 @@ def cell(x, ours):
     return digits if x is ours else f"{digits} ({ours / x:.2f})"
 
 
+def first_steps(works, peers):
+    """Rows for what it takes to record and write programs, beside what other compilers take."""
+    chosen = {peer: peers[peer] for peer in (OURS, "compiled", "jax") if peer in peers}
+    yield ["first three steps, ms and MB", *chosen]
+    for work in works:
+        measured = beginnings(work, chosen)
+        yield [
+            work,
+            *(f"{measured[peer][0]:.0f}, {measured[peer][1]:.0f}" if peer in measured else "-" for peer in chosen),
+        ]
+
+
 def table(rows, markdown):
     """The rows as lines: the first column to the left, the others to the right."""
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
@@ -85,6 +98,9 @@ def main():
     if args.list:
         print(*(f"{name:12}{work.about}" for name, work in WORKS.items()), "", sep="\n")
         print(*(named(peer) if peer in peers else f"{peer}: not installed" for peer in PEERS), sep="\n")
+        return
+    if args.first:
+        print(*machine(), "", *table([*first_steps(args.work, peers)], args.markdown), sep="\n")
         return
     if args.curves:
         print("drawn:", draw(args.curves, {peer: peers[peer] for peer in ("hand", "torch", OURS) if peer in peers}))

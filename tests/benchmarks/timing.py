@@ -1,6 +1,7 @@
-"""Time in turns, in one process; memory in a process for each peer.
+"""Time in turns, in one process; memory, and the first steps, in a process for each peer.
 
-`python -m tests.benchmarks.timing WORK PEER` prints the MB that steps of a work need above its data.
+`python -m tests.benchmarks.timing WORK PEER` prints the MB that steps of a work need above its data, and
+`python -m tests.benchmarks.timing WORK PEER first` the ms that the first three steps take, and their MB.
 """
 
 import os
@@ -28,9 +29,9 @@ def threads():
 
 
 def turn(steps, problem, repeats=1):
-    """Seconds a step, from fresh weights, after two untimed: the third finds the memory that the first has left."""
+    """Seconds a step, from fresh weights, after three untimed, which leave memory behind, or a program."""
     training = steps(**problem)
-    for _ in range(2):
+    for _ in range(3):
         next(training)
     if threads() > 1:
         time.sleep(PAUSE)
@@ -68,11 +69,30 @@ def growth(work, peer):
     return peak() - before
 
 
+def first(work, peer):
+    """The ms of the first three steps, in which programs are recorded or compiled, and the MB that they need."""
+    steps, problem = able(work, {peer: load(peer)})[peer], work_of(work).problem()
+    turn(load(peer)["classification"], square_layers(depth=1, width=4, batch=1))  # It loads what is loaded late.
+    before, start = peak(), time.perf_counter()
+    training = steps(**problem)
+    for _ in range(3):
+        next(training)
+    return 1e3 * (time.perf_counter() - start), peak() - before
+
+
 def memory(work, peers):
     """The `growth` of each peer, in a process of its own; none where the system does not tell."""
     command = [sys.executable, "-m", "tests.benchmarks.timing", work]
     return {peer: float(subprocess.check_output([*command, peer])) for peer in able(work, peers) if STATUS.exists()}
 
 
+def beginnings(work, peers):
+    """What `first` measures, for each peer, in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.timing", work]
+    run = {peer: subprocess.check_output([*command, peer, "first"], text=True) for peer in able(work, peers)}
+    return {peer: [float(x) for x in text.split()] for peer, text in run.items()}
+
+
 if __name__ == "__main__":
-    print(growth(*sys.argv[1:]))
+    work, peer, *rest = sys.argv[1:]
+    print(*first(work, peer) if rest == ["first"] else [growth(work, peer)])

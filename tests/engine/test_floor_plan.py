@@ -65,10 +65,10 @@ ROOMS = {
     "tracing": ("the backward pass step by step", "core counting devices files formatting player symbols"),
     "programs": (
         "a computation and its backward pass as plain NumPy, to read and to run",
-        "core derivatives devices files formatting kinds symbols",
+        "core derivatives devices files formatting kinds layers optimizers randomness symbols",
     ),
     "player": ("the page that plays a backward pass", "core devices formatting graph programs randomness symbols"),
-    "devices": ("where arrays are, in NumPy's memory or on a GPU; new ones beside those that are there", "kinds"),
+    "devices": ("where arrays are, in NumPy's memory or on a GPU; new ones beside those that are there", ""),
     "kinds": ("the kinds of arguments, and the methods that all kinds of arrays share", "hints"),
     "counting": ("numbers with their nouns: 1 step, 2 steps", ""),
     "formatting": ("numbers, arrays and names as text", "core devices kinds"),

@@ -23,8 +23,9 @@ PRIVATE = {"joint_pullback"} | {
 }
 OPERANDS = {"a", "b"}  # Where an operator keeps its two arguments: private of a Function, which is called f everywhere.
 # Rooms that use private names: optimizers read the arrays of all parameters twice in a step, which properties would
-# make a tenth slower in a small network.
-LEFT = {"optimizers"}
+# make a tenth slower in a small network. Programs put recorded arrays in the place of all others for one call, and are
+# written out where the engine is.
+LEFT = {"optimizers", "programs"}
 
 
 def private_names(tree):

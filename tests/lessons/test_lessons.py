@@ -159,9 +159,11 @@ def test_by_hand(run):
     assert text.startswith(found["program"]) and "tinygrad" not in text
     assert "    # l1: linear の逆伝播" in found["program"].splitlines()
     np.testing.assert_allclose(found["file"], found["engine"], rtol=1e-9)
+    np.testing.assert_array_equal(found["compiled"], found["engine"])
     assert found["file"][-1] < 0.2 < 1 < found["file"][0] and found["apart"] < 1e-12
     for lang in LANGUAGES:
-        assert sum(line == f"   0   {found['file'][0]:.15f}   {found['engine'][0]:.15f}" for line in lines[lang]) == 1
+        first = "   ".join(f"{found[key][0]:.15f}" for key in ("file", "engine", "compiled"))
+        assert sum(line == f"   0   {first}" for line in lines[lang]) == 1
 
 
 def test_sgd_vs_minibatch(run):

@@ -219,9 +219,7 @@ def test_names_that_stand_for_several_things():
 
 @primitive
 def by_table(x):
-    y = np.zeros_like(x)
-    y[...] = x * TABLE
-    return y
+    return np.array([a * b for a, b in zip(x.tolist(), TABLE, strict=True)])
 
 
 @pullback(by_table)
@@ -237,9 +235,7 @@ def test_what_no_text_stands_for_is_refused():
 
     @primitive
     def closed(x):
-        y = np.zeros_like(x)
-        y[...] = x * factor
-        return y
+        return np.array([a * b for a, b in zip(x.tolist(), factor, strict=True)])
 
     pullback(closed)(lambda gy, y, x: gy * factor)
     with pytest.raises(NotWritten, match="source: a function uses factor, a ndarray that no text stands for"):
@@ -291,7 +287,7 @@ def test_no_table_of_numbers_where_a_call_will_do():
 def test_refusals_say_what_and_where():
     with pytest.raises(TypeError, match="source: expected a Variable or a function, got int"):
         source(3)
-    with pytest.raises(NotWritten, match="source: by_value uses more than NumPy's functions of its arguments"):
+    with pytest.raises(NotWritten, match=r"source: by_value decides by its numbers at line .*x.data > 0"):
 
         def by_value(x):
             return x * 2 if x.data > 0 else x

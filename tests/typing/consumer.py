@@ -113,6 +113,19 @@ def a_network():
     with no_grad():
         print(F.accuracy(model(x), t) > 0.95)
 
+    from tinygrad_jp import compiled
+
+    @compiled
+    def step(x, t):
+        loss = F.softmax_cross_entropy(model(x), t)
+        model.cleargrads()
+        loss.backward()
+        optimizer.update()
+        return loss
+
+    for x, t in DataLoader(datasets.Digits(), batch_size=32):
+        loss = step(x, t)
+
 
 def files(model: Model):
     from pathlib import Path

@@ -13,7 +13,7 @@ from tinygrad_jp.memory import released as released
 
 def as_data(data: Any, whose: str = "Variable") -> Any:
     """`data` as an array of numbers, or as a NumPy scalar if it is a single number."""
-    if isinstance(data, ArrayMethods):
+    if isinstance(data, ArrayMethods) and not on_device(data):
         raise TypeError(f"{whose}: expected an array, a list or a number, got a Variable; use as_variable(x) or x.data")
     if isinstance(data, np.ndarray) and hasattr(data, "mask"):
         raise TypeError(f"{whose}: expected an array, got a masked array; fill it first, with a.filled(0)")

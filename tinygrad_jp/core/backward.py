@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_jp.core.arrays import sum_to
+from tinygrad_jp.core.settings import OBSERVER
 from tinygrad_jp.core.table import CUSTOM_RULE, PULLBACKS, Joint
 from tinygrad_jp.devices import DEVICES, array_class, on_device, refusal
 from tinygrad_jp.kinds import Array, ArrayMethods
@@ -18,6 +19,8 @@ from tinygrad_jp.kinds import Array, ArrayMethods
 
 class Observer:
     """Watches the engine: a subclass writes the methods it needs. `trace` and `debug` are observers."""
+
+    recorder: Any = None  # What functions, rules, random draws and updates go through, as in `compiled`.
 
     def recorded(self, f: Any) -> None:
         """The Function f has been recorded."""
@@ -40,8 +43,6 @@ def key_of(x: Any) -> Any:
 def toposort(root: Any, after: int = -1) -> list[Any]:
     """`root` and every Function behind it, latest first: each comes before those that its inputs came from.
 
-    The order of creation is such an order, so sorting by `sequence` is all it takes.
-
     after: leave out the Functions up to this `sequence`, and what lies behind them.
     """
     found, known = [root], {root}
@@ -52,7 +53,7 @@ def toposort(root: Any, after: int = -1) -> list[Any]:
                 if creator is not None and creator.sequence > after and creator not in known:
                     known.add(creator)
                     found.append(creator)
-    return sorted(found, key=operator.attrgetter("sequence"), reverse=True)
+    return sorted(found, key=operator.attrgetter("sequence"), reverse=True)  # The order of creation is such one.
 
 
 def run_backward(
@@ -90,7 +91,9 @@ def propagate(
     The rules run on arrays, or on Variables under `create_graph`. Their text is the same.
     """
     # Names of this function are found faster than those of the module, and this is the innermost loop of all.
-    gradient_so_far, take, rules = grads.get, grads.get if retain else grads.pop, PULLBACKS.get
+    gradient_so_far, take = grads.get, grads.get if retain else grads.pop
+    watching = OBSERVER.get()
+    rules = PULLBACKS.get if create_graph or not (watching and watching.recorder) else watching.recorder.rules
     ndarray = array_class(order[0].y) if order and DEVICES else np.ndarray
     try:
         for f in order:
@@ -104,7 +107,7 @@ def propagate(
                 gy, y = f.constant(gy), f.whole()
                 args = tuple([a if x is None else x for a, x in zip(f.args, f.xs, strict=True)])
             if type(pullbacks) is Joint:
-                gy, args = f.joint_pullback(gy, y, args), ()
+                gy, args = f.joint_pullback(pullbacks, gy, y, args), ()
             binary = args is None  # See Function: an operator, whose rules take two arguments and no settings.
             if binary:
                 a, b = f.a, f.b

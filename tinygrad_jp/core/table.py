@@ -42,12 +42,7 @@ class Joint(Variadic):
     """One rule that returns the gradients of all arguments at once, as `np.split` does for `np.concatenate`."""
 
     def __getitem__(self, i: int) -> Rule:
-        return _item(i)
-
-
-@functools.cache
-def _item(i: int) -> Rule:
-    return lambda gxs, y, **_: gxs[i]
+        return lambda gxs, y, **_: gxs[i]
 
 
 PULLBACKS = Pullbacks()

@@ -363,10 +363,10 @@ class Function:
     def forward(self, *xs: Any) -> Any:
         raise NotImplementedError(f"{self.name}: write forward(self, x), which takes and returns arrays")
 
-    def joint_pullback(self, gy: Any, y: Any, args: Any) -> Any:
+    def joint_pullback(self, pullbacks: Any, gy: Any, y: Any, args: Any) -> Any:
         """The gradients of all inputs from one rule: that of the table, or `backward`."""
-        if self.pullbacks is not CUSTOM_RULE:
-            return self.pullbacks.rule(gy, y, *args, **self.kwargs)
+        if pullbacks is not CUSTOM_RULE:
+            return pullbacks.rule(gy, y, *args, **self.kwargs)
         several = zip(gy, self.y, strict=True) if isinstance(gy, Outputs) else [(gy, self.y)]
         gys = [np.zeros_like(y) if gy is None else gy for gy, y in several]
         gxs = self.backward(*map(self.constant, gys))
@@ -374,8 +374,8 @@ class Function:
             raise TypeError(f"{self.name}.backward: expected a gradient, got None; return it, zeros if there is none")
         gxs = gxs if isinstance(gxs, tuple) else (gxs,)
         if len(gxs) > len(xs := self.xs) or any(x is not None and not x.is_constant for x in xs[len(gxs) :]):
-            expected = counted(len(self.args), "gradient")
-            raise ValueError(f"{self.name}.backward: expected {expected}, one per input, got {len(gxs)}")
+            expected = f"{counted(len(self.args), 'gradient')}, one per input"
+            raise ValueError(f"{self.name}.backward: expected {expected}, got {len(gxs)}")
         gxs += (None,) * (len(xs) - len(gxs))
         return gxs if _recording() else plain(gxs)
 
@@ -426,8 +426,9 @@ def apply(func: Any, *args: Any, **settings: Any) -> Variable:
         else:
             data.append(beside(x, *args) if is_table(x) and i < len(pullbacks) else x)
             xs.append(None)
+    recorder = None if (observer := _observer()) is None else observer.recorder
     try:
-        y = CALLS[func](*data, **settings) if func in CALLS else func(*data, **settings)
+        y = (CALLS.get(func, func) if recorder is None else recorder.calling(func))(*data, **settings)
     except (ValueError, TypeError, NotImplementedError) as error:
         raise call_error(func, data, error) from None
     if linked and getattr(y, "dtype", None) in COMPLEX and func not in TO_COMPLEX:

@@ -244,7 +244,8 @@ def one_hot_rows(t: Array, n: int, dtype: DTypeLike = np.float32) -> Array:
 def as_integers(name: str, t: ArrayLike, x: ArrayLike | None = None) -> Array:
     """The labels or indices `t` as an array of integers, where x is. Otherwise an error in the name of `name`."""
     given = t.data if isinstance(t, Variable) else t
-    integers: Array = np.asarray(given) if isinstance(given, np.ndarray) else beside(given, x)
+    plain = isinstance(given, np.ndarray) and not on_device(given)
+    integers: Array = np.asarray(given) if plain else beside(given, x)
     if DEVICES and (error := apart(name, (x, integers))):
         raise error
     if not integers.size and integers.dtype.kind == "f":  # NumPy takes an empty list for floats.

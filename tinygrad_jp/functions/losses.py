@@ -13,6 +13,7 @@ example where the last axis holds classes.
 """
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -149,16 +150,17 @@ def softmax_cross_entropy(
     if labels.ndim != 1:
         x, labels = x.reshape(labels.size, classes), labels.ravel()
     counted = None if ignore_label is None else labels != ignore_label
-    if counted is not None:
-        x, labels = x[counted], labels[counted]
+    if counted is not None:  # What is ignored may be NaN: zeros take its place before anything is computed.
+        x, labels = as_variable(np.where(counted[:, None], x, 0)), np.where(counted, labels, 0)
     check_range("softmax_cross_entropy", labels, classes)
-    if weight is None and not label_smoothing and reduction == "mean":
+    if weight is None and counted is None and not label_smoothing and reduction == "mean":
         return apply(_softmax_cross_entropy, x, labels)
     w = None if weight is None else _weights("softmax_cross_entropy", weight, (classes,), "class", x)
     losses = _softmax_cross_entropies(x, labels, w, label_smoothing)
-    if reduction == "none":
-        return np.reshape(losses if counted is None else _spread(losses, counted), shape)
-    return _total(losses, len(labels) if w is None else np.sum(w[labels]), reduction)
+    n: Any = len(labels) if w is None else apply(operator.getitem, w, labels)
+    if counted is not None:
+        losses, n = np.where(counted, losses, 0), np.where(counted, 1 if w is None else n, 0).astype(x.dtype)
+    return np.reshape(losses, shape) if reduction == "none" else _total(losses, n, reduction)
 
 
 def _softmax_cross_entropies(x: Variable, t: Array, weight: Any, smoothing: float) -> Variable:
@@ -166,16 +168,10 @@ def _softmax_cross_entropies(x: Variable, t: Array, weight: Any, smoothing: floa
     log_p = apply(stable.log_softmax, x)
     losses = -log_p[np.arange(len(t), like=t), t]
     if weight is not None:
-        losses, log_p = losses * weight[t], log_p * weight
+        losses, log_p = losses * apply(operator.getitem, weight, t), log_p * weight
     if smoothing:
         losses = (1 - smoothing) * losses - np.sum(log_p, axis=-1) * (smoothing / x.shape[-1])
     return losses
-
-
-def _spread(losses: Variable, counted: Array) -> Variable:
-    """The losses at the examples that are counted, and 0 elsewhere."""
-    zero = np.zeros(1, losses.dtype, like=counted)
-    return np.concatenate([losses, zero])[np.where(counted, np.cumsum(counted) - 1, -1)]
 
 
 def _softmax_cross_entropy(x: Array, t: Array) -> Array:
@@ -270,10 +266,11 @@ def accuracy(y: ArrayLike, t: ArrayLike, *, ignore_label: int | None = None) -> 
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, -1], ignore_label=-1)
     variable(1.0)
     """
-    predicted, labels = _predictions("accuracy", y, t, ignore_label)
-    if not labels.size:
+    predicted, labels, counted = _predictions("accuracy", y, t, ignore_label)
+    n = np.sum(counted)
+    if not n:
         raise ValueError(f"accuracy: expected a label other than {ignore_label}; the share of nothing is undefined")
-    return Variable(np.mean(predicted == labels))
+    return Variable(np.sum((predicted == labels) & counted) / n)
 
 
 def confusion_matrix(
@@ -293,22 +290,21 @@ def confusion_matrix(
     >>> matrix.counts[1, 0]
     np.int64(1)
     """
-    predicted, labels = _predictions("confusion_matrix", y, t, ignore_label)
+    predicted, labels, counted = _predictions("confusion_matrix", y, t, ignore_label)
     classes = as_variable(y).shape[-1]
-    counts = np.bincount(fetched(labels.astype(int) * classes + predicted), minlength=classes**2)
+    counts = np.bincount(fetched(labels.astype(int) * classes + predicted)[fetched(counted)], minlength=classes**2)
     return ConfusionMatrix(counts.reshape(classes, classes), names)
 
 
-def _predictions(name: str, y: ArrayLike, t: ArrayLike, ignore_label: int | None) -> tuple[Array, Array]:
-    """The most likely class of each row of y, and its label, without those to ignore; for the function `name`."""
+def _predictions(name: str, y: ArrayLike, t: ArrayLike, ignore_label: int | None) -> tuple[Array, Array, Array]:
+    """The most likely class of each row of y, its label, and whether it counts; for the function `name`."""
     y = as_variable(y)
     labels = _labels(name, y, t).ravel()
     predicted = y.data.argmax(axis=-1).ravel()
-    if ignore_label is not None:
-        counted = labels != ignore_label
-        predicted, labels = predicted[counted], labels[counted]
+    counted = np.ones_like(labels, bool) if ignore_label is None else labels != ignore_label
+    labels = np.where(counted, labels, 0)
     check_range(name, labels, y.shape[-1])
-    return predicted, labels
+    return predicted, labels, counted
 
 
 def _check_reduction(name: str, reduction: str) -> None:
@@ -381,16 +377,17 @@ def _reduced(name: str, losses: Variable, weight: ArrayLike | None, reduction: s
         return _total(losses, math.prod(examples), reduction)
     w = _weights(name, weight, examples, "example", losses)
     losses = losses * np.reshape(w, examples + (1,) * (losses.ndim - len(examples)))
-    return _total(losses, np.sum(w), reduction)
+    return _total(losses, w, reduction)
 
 
-def _total(losses: Any, weight: Any, reduction: str) -> Variable:
-    """The losses as they are, their sum, or that over the examples' weight."""
+def _total(losses: Any, weights: Any, reduction: str) -> Variable:
+    """The losses as they are, their sum, or that over the examples' weights, or their number."""
     if reduction == "none":
         return losses
     loss = apply(np.sum, losses)
     if reduction == "sum":
         return loss
-    if isinstance(weight, int):  # Python's numbers are weak.
-        return loss / max(weight, 1)
+    if isinstance(weights, int):  # Python's numbers are weak.
+        return loss / max(weights, 1)
+    weight = np.sum(weights)
     return loss / np.where(weight == 0, 1, weight)

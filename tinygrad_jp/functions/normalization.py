@@ -7,12 +7,13 @@ import numpy
 
 from tinygrad_jp.core import PULLBACKS, Array, ArrayLike, Axis, Variable, apply, as_variable, pullback
 from tinygrad_jp.core.arrays import keepdims_shape, normalize_axes, reduced_size
-from tinygrad_jp.core.settings import TRAIN
+from tinygrad_jp.core.operators import Operators
+from tinygrad_jp.core.settings import OBSERVER, TRAIN
 from tinygrad_jp.core.table import Joint
 from tinygrad_jp.devices import apart, beside, device_of, on_device
 from tinygrad_jp.functions.precision import upcast
 from tinygrad_jp.functions.stable import sum_rows
-from tinygrad_jp.kinds import ArrayMethods, DTypeLike, np
+from tinygrad_jp.kinds import DTypeLike, Shape, np
 from tinygrad_jp.randomness import Rng, generator
 
 __all__ = ["batch_norm", "dropout", "group_norm", "layer_norm"]
@@ -199,10 +200,15 @@ def d_normalized(
 ) -> Array:
     """What remains of gy without its mean and its part along y, over the deviation √(variance + eps)."""
     n = max(reduced_size(x.shape, axis), 1)
-    if isinstance(x, ArrayMethods) and x.size:  # It depends on x, which matters for the second derivative.
+    if isinstance(x, Operators) and x.size:  # It depends on x, which matters for the second derivative.
         deviation = np.sqrt(np.var(x, axis=axis, keepdims=True) + eps)
     along = (gy * y).sum(axis=axis, keepdims=True) / n
     return (gy - gy.sum(axis=axis, keepdims=True) / n - y * along) / deviation
+
+
+def _uniform(rng: Rng, shape: Shape) -> Array:
+    """Random numbers from 0 to 1, 1 excluded."""
+    return generator(rng).random(shape, dtype=np.float32)
 
 
 @upcast("x", integers=True)
@@ -220,5 +226,7 @@ def dropout(x: ArrayLike, dropout_ratio: float = 0.5, *, rng: Rng = None) -> Var
     x = as_variable(x)
     if not TRAIN.get() or dropout_ratio == 0:
         return x
-    mask = generator(rng).random(x.shape, dtype=np.float32) >= dropout_ratio
+    draw, observer = functools.partial(_uniform, rng, x.shape), OBSERVER.get()
+    recorder = None if observer is None else observer.recorder
+    mask = (draw() if recorder is None else recorder.drawn(draw)) >= dropout_ratio
     return x * (beside(mask, x) * x.dtype.type(1 / (1 - dropout_ratio)))

@@ -65,7 +65,7 @@ def _largest(x: Array, axis: Axis) -> Array:
     if on_device(x):  # CuPy's max has no `initial`.
         return np.maximum(x.max(axis=axis, keepdims=True), lowest)
     if _is_last(axis, x) and x.shape[-1] <= 32:
-        x = np.asfortranarray(x)
+        x = np.copy(x, order="F")
     return x.max(axis=axis, keepdims=True, initial=lowest)
 
 

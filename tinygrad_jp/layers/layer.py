@@ -98,11 +98,13 @@ class Layer:
                 f"which would not be learned; change {name}.data instead"
             )
         object.__setattr__(self, name, value)
+        CHANGES[0] += 1
         if _kinds[type(value)] or _kinds[type(before)]:
             _version[0] = next_sequence()
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
+        CHANGES[0] += 1
         _version[0] = next_sequence()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -375,6 +377,7 @@ class _Kinds(dict[type, Any]):
 
 _kinds = _Kinds()
 _version = [0]  # Changes with every change of an attribute that holds Parameters, of any layer.
+CHANGES = [0]  # Counts the changes of attributes of any layer.
 
 
 Node = tuple[tuple[Any, ...], Any, Any]

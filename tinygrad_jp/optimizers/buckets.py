@@ -48,6 +48,19 @@ class Bucket:
         parts = [self._parts(a) for a in self.arrays]
         self.slots = [[part[i] for part in parts] for i in range(len(self.params))]
 
+    def move_in(self) -> None:
+        """Let the Parameters have their data here, so that nothing has to be gathered, and their gradients as well."""
+        for p, part in zip(self.params, self.x_parts, strict=True):
+            if p._array is not part:
+                part[...] = p._array
+                p.data = part
+        self.xs = self.x_parts
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the Parameters have their data here."""
+        return not self.in_place and all(p._array is part for p, part in zip(self.params, self.x_parts, strict=True))
+
     def _parts(self, flat: Array) -> list[Array]:
         """The part of a flat array that belongs to each parameter, in its shape."""
         ends = pairwise(accumulate((x.size for x in self.xs), initial=0))

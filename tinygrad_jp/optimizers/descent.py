@@ -28,7 +28,7 @@ class SGD(Optimizer):
         super().__init__(lr=lr)
 
     def step(self, x: Array, g: Array, scratch: Array) -> None:
-        x -= np.multiply(g, self.rate, out=scratch)
+        np.subtract(x, np.multiply(g, self.rate, scratch), x)
 
 
 class MomentumSGD(Optimizer):

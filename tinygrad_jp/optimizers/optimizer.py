@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from tinygrad_jp.core import Array, Parameter
+from tinygrad_jp.core.settings import OBSERVER
 from tinygrad_jp.counting import counted
 from tinygrad_jp.devices import beside, fetched, on_device
 from tinygrad_jp.hints import hinting
@@ -145,6 +146,13 @@ class Optimizer:
 
         Raises RuntimeError if there is no model, or no parameter with a gradient, TypeError for integer parameters.
         """
+        observer = OBSERVER.get()
+        if observer is None or observer.recorder is None:
+            self._update()
+        else:
+            observer.recorder.updating(self, self._update)
+
+    def _update(self) -> None:
         params = found = self._params_with_gradients()
         for hook in self.hooks:
             hook(params)

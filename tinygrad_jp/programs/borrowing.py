@@ -123,17 +123,6 @@ def is_borrowable(func: Any) -> bool:
         return False
 
 
-@functools.cache
-def knows_variables(func: Any) -> bool:
-    """Whether a function, or what it calls, may do something else for Variables than for arrays."""
-    borrowed = Borrowed(set())
-    try:
-        borrowed.name(func)
-    except NotWritten:
-        return True
-    return bool(re.search(r"\b(Variable|ArrayMethods)\b", "\n".join(borrowed.definitions.values())))
-
-
 def _is_engine(func: Any) -> bool:
     room, _, module = str(func.__module__).rpartition(".")
     known = isinstance(func, type) or func.__name__ in STAND_INS

@@ -6,12 +6,14 @@ from typing import Any
 
 from tinygrad_jp.core.arrays import astype
 from tinygrad_jp.kinds import np
-from tinygrad_jp.programs.values import Value, behind, item, mapped, together, values_in
+from tinygrad_jp.programs.values import Effect, Value, behind, item, mapped, plain, together, values_in
 from tinygrad_jp.symbols import Symbol
 
 
-def simplified(outputs: list[Any]) -> list[Any]:
+def simplified(outputs: list[Any], readable: bool = True) -> list[Any]:
     """The same outputs, computed in fewer steps. A step that is the same for all data becomes its result.
+
+    readable: say the same in the words of a person.
 
     Only what is behind an output is visited, so nothing is left that is not needed.
     """
@@ -19,24 +21,37 @@ def simplified(outputs: list[Any]) -> list[Any]:
     known: dict[Any, Any] = {}
     for x in behind(outputs):
         args, kwargs = mapped((x.args, x.kwargs), lambda a: new[a] if isinstance(a, Value) else a)
-        new[x] = x if x.func is None else _step(x, args, kwargs, known)
+        new[x] = x if x.func is None else _step(x, args, kwargs, known, readable)
     return mapped(outputs, lambda x: new[x] if isinstance(x, Value) else x)
 
 
-def _step(x: Value, args: tuple[Any, ...], kwargs: dict[str, Any], known: dict[Any, Any]) -> Any:
+def _step(x: Value, args: tuple[Any, ...], kwargs: dict[str, Any], known: dict[Any, Any], readable: bool) -> Any:
     """x, computed from `args`; or a constant, or one of the arguments, or what has been computed so before."""
+    if isinstance(x.func, Effect):
+        y = Value(x.data, "", x.func, args, kwargs)
+        y.number, y.place = x.number, x.place
+        return y
     if x.func is not together and next(values_in(args, kwargs), None) is None:
         return x.data if isinstance(x.data, tuple) or np.ndim(x.data) else x.data[()]
     args = _without_broadcasting(x, args)
     identity = _IDENTITIES.get(x.func)
     if identity is not None and (same := identity(x, *args)) is not None:
         return same
-    func, args, kwargs = _plainer(x.func, args, kwargs)
-    key = (func, _key(args), _key(kwargs))
+    func, args, kwargs = _plainer(x.func, args, kwargs) if readable else (x.func, args, kwargs)
+    key = (func, key_of(args), key_of(kwargs))
     if key not in known:
-        known[key] = y = Value(x.data, x.name, func, args, kwargs)
-        y.number, y.place, y.application = x.number, x.place, x.application
+        known[key] = y = Value(_seen_anew(x, func, args, kwargs), x.name, func, args, kwargs)
+        y.number, y.place = x.number, x.place
     return known[key]
+
+
+def _seen_anew(x: Value, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The data of x, which shares the memory of its arguments' data if it did so before they were simplified."""
+    before, now = list(values_in(x.args, x.kwargs)), list(values_in(args, kwargs))
+    if isinstance(x.data, tuple) or not x.ndim or all(any(a is b for b in before) for a in now):
+        return x.data
+    shared = any(not isinstance(a.data, tuple) and np.may_share_memory(a.data, x.data) for a in before)
+    return func(*plain(args), **plain(kwargs)) if shared else x.data
 
 
 def _without_broadcasting(x: Value, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -83,11 +98,18 @@ def _undone(x: Value, a: Any, *_: Any) -> Any:
     return a.args[0] if twice else None
 
 
+def _taken_apart(x: Value, a: Any, i: Any) -> Any:
+    """One of several arrays that have been stacked."""
+    stacked = isinstance(a, Value) and a.func is np.stack and len(a.args) == 1 and not a.kwargs and type(i) is int
+    return _unless_changed(x, a.args[0][i]) if stacked and isinstance(a.args[0], list | tuple) else None
+
+
 _IDENTITIES: dict[Any, Callable[..., Any]] = {
     **dict.fromkeys((np.positive, np.reshape, np.broadcast_to, astype), _unless_changed),
     **dict.fromkeys((np.multiply, np.divide), _times_one),
     **dict.fromkeys((np.transpose, np.swapaxes, np.negative), _undone),
     np.power: _to_the_power,
+    operator.getitem: _taken_apart,
     item: lambda x, whole, i: whole.args[i] if isinstance(whole, Value) and whole.func is together else None,
 }
 
@@ -113,14 +135,14 @@ def _are_ones(b: Any, a: Any) -> bool:
     return bool(b.dtype == a.dtype and (b == 1).all())
 
 
-def _key(tree: Any) -> Any:
+def key_of(tree: Any) -> Any:
     """What is equal for equal arguments."""
     if isinstance(tree, dict):
-        return tuple((name, _key(e)) for name, e in tree.items())
+        return tuple((name, key_of(e)) for name, e in tree.items())
     if isinstance(tree, list | tuple):
-        return (type(tree), *map(_key, tree))
+        return (type(tree), *map(key_of, tree))
     if isinstance(tree, slice):
-        return (slice, _key(tree.start), _key(tree.stop), _key(tree.step))
+        return (slice, key_of(tree.start), key_of(tree.stop), key_of(tree.step))
     if isinstance(tree, Value):
         return id(tree)
     if isinstance(tree, np.ndarray | np.generic):

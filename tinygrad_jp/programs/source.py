@@ -11,15 +11,18 @@ from typing import Any, overload
 
 import numpy as np
 
-from tinygrad_jp.core import Function, Parameter, Variable, as_variable, run_backward, toposort, using_config
+from tinygrad_jp.core import Parameter, Variable, as_variable, toposort
 from tinygrad_jp.derivatives import grad
 from tinygrad_jp.files import write_whole
 from tinygrad_jp.formatting import Phrases, labels, language, phrase
 from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.colours import coloured
-from tinygrad_jp.programs.recording import Recording, at, gradients, on_values
+from tinygrad_jp.programs.recorded import Held
+from tinygrad_jp.programs.recorder import Recorder
+from tinygrad_jp.programs.recording import LONGEST
+from tinygrad_jp.programs.replaying import Replay
 from tinygrad_jp.programs.simplifying import simplified
-from tinygrad_jp.programs.values import BACKWARD, Value, behind, plain
+from tinygrad_jp.programs.values import Value, behind
 from tinygrad_jp.programs.writing import WIDTH, Line, Writer
 
 PHRASES: Phrases = {
@@ -156,11 +159,16 @@ def _source_of_function(
 
 def _source_of_derivative(f: Callable[..., Any], xs: dict[str, Any], lang: str) -> Source:
     """The program of f's value, a derivative. It is computed on Values, with all its passes there and back."""
+    recorder = Recorder(LONGEST, to_read=True)
     arguments = [Value(as_variable(x).data, name) for name, x in xs.items()]
-    y = on_values(f, arguments)
-    outputs = simplified([y])
+    with recorder:
+        y = f(*(Variable(Held(recorder, x)) for x in arguments))
+    if recorder.decisions:
+        where = recorder.decisions[0][2]
+        raise NotWritten(f"source: {f.__name__} decides by its numbers at {where} which no text does")
+    outputs = simplified([recorder.values(getattr(y, "_array", y))])
     labels = {x: "result" for x in outputs if isinstance(x, Value)}
-    return _text(f.__name__, lang, arguments, outputs, labels, ["result"], described)
+    return text_of(f.__name__, lang, arguments, outputs, labels, ["result"])
 
 
 class _Program:
@@ -176,7 +184,7 @@ class _Program:
         given |= {name: x for x in leaves for name, a in names.items() if a is x.data and name not in given}
         self.labels = labels(y, functions, given)
         self.unnamed = 0
-        self.recording = Recording(y, self._label)
+        self.replay = Replay(y, self._label)
         self.leaves = list(leaves)
 
     def _label(self, x: Any) -> str:
@@ -194,58 +202,27 @@ class _Program:
         return own or leaves
 
     def written(self) -> Source:
-        values = self.recording.values
-        hints = {self._value(f): self.labels[f] for f in values if isinstance(f, Function)}
-        root = self.recording.root
-        outputs, returned = [root], [self.labels[self.y.creator or self.y]]
-        leaves = {values[x]: self.labels[x] for x in self.wanted()}
-        seeds = []
-        total, letter, engines = root, "g", self.y
+        replay = self.replay
+        hints = {replay.value(y): self.labels[f] for f, y in replay.made.items() if isinstance(y, Variable)}
+        names = {y.creator: self.labels[f] for f, y in replay.made.items() if isinstance(y, Variable)}
+        leaves = {replay.leaves[x]: self.labels[x] for x in self.wanted()}
+        outputs, returned = [replay.value(replay.root)], [self.labels[self.y.creator or self.y]]
+        total, vectors, letter = replay.root, [], "g"
         for n in range(self.order):
             again = n + 1 < self.order
-            with at(BACKWARD, self.y.creator):
-                seed = Value(np.ones_like(total.data, _float(total.dtype)), "", np.ones, (total.shape,))
-            grads = self._gradients(total, seed, [*leaves], again)
+            grads = replay.gradients(total, again)
             for x, g in grads.items():
-                name = leaves.get(x) or hints.get(x)
-                if name and isinstance(g, Value):
-                    hints.setdefault(g, f"{letter}{name}" if n == 0 else f"{letter}_{name}")
+                name, value = leaves.get(x) or names.get(x), replay.recorder.values(getattr(g, "_array", g))
+                if name and isinstance(value, Value):
+                    hints.setdefault(value, f"{letter}{name}" if n == 0 else f"{letter}_{name}")
             found = [(name, grads.get(x, np.zeros_like(x.data))) for x, name in leaves.items()]
-            engines = self._checked(engines, [g for _, g in found], again)
-            outputs += [g for _, g in found]
+            outputs += [replay.recorder.values(getattr(g, "_array", g)) for _, g in found]
             returned += [f"{letter}{name}" for name, _ in found]
             if again:
-                total, vectors = _along(found)
-                seeds += vectors
+                total, more = replay.along(found)
+                vectors += more
                 letter = "h"
-        return self._text(hints, outputs, returned, seeds)
-
-    def _gradients(self, total: Any, seed: Value, leaves: list[Value], again: bool) -> dict[Value, Any]:
-        try:
-            return gradients(total, seed, leaves, at_length=again)
-        except NotWritten:
-            raise
-        except TypeError as error:
-            raise NotWritten(f"source: a rule uses more than NumPy's functions: {error}") from None
-
-    def _checked(self, total: Variable, gs: list[Any], again: bool) -> Variable:
-        """Refuse gradients that are not the engine's. Returns their sum, whose gradients may be asked for next."""
-        stale = not np.array_equal(plain(self.recording.root), self.y.data, equal_nan=True)
-        if stale or self.y.grad is not None or total.is_constant:
-            return total  # The graph is of other numbers than its Parameters hold now.
-        with using_config("enable_backprop", again):
-            _, grads = run_backward(total, create_graph=again)
-            total = Variable(0.0)
-            for x, g in zip(self.wanted(), gs, strict=True):
-                engines = as_variable(grads.get(x, np.zeros_like(x.data)))
-                if not np.allclose(plain(g), engines.data, 1e-2, 1e-4, equal_nan=True):
-                    raise NotWritten(f"source: the gradient of {self.labels[x]} comes out differently as plain NumPy")
-                total = total + engines.sum()
-        return total
-
-    def _value(self, f: Any) -> Any:
-        y = self.recording.values[f]
-        return y if isinstance(y, Value) else y[0].args[0]
+        return self._text(hints, outputs, returned, vectors)
 
     def _text(self, hints: Any, outputs: list[Any], returned: list[str], vectors: list[Value]) -> Source:
         named = simplified([*hints, *outputs])
@@ -254,34 +231,38 @@ class _Program:
         for new, label in zip(kept, hints.values(), strict=True):
             if isinstance(new, Value):
                 labels.setdefault(new, label)
-        values = [v for x, v in self.recording.values.items() if isinstance(x, Variable)]
-        arguments = [*(v for _, v in self.recording.inputs.values()), *values, *vectors]
-        return _text(self.name, self.lang, arguments, outputs, labels, returned, self._described)
+        values = [self.replay.value(x) for x in self.replay.leaves.values()]
+        arguments = [*(v for _, v in self.replay.inputs.values()), *values, *vectors]
+        return text_of(self.name, self.lang, arguments, outputs, labels, returned, self._described)
 
     def _described(self, node: Any) -> str:
-        """An operation in a few words: its name, and the path of its layer."""
-        paths = {self.labels[x].rpartition(".")[0] for x in _parameters(node)}
+        """An operation in a few words: the path of its layer, and its name."""
+        parameters = [x for x in getattr(node, "variables", ()) if isinstance(x, Parameter)]
+        paths = {self.labels[x].rpartition(".")[0] for x in parameters if x in self.labels}
         layer = paths.pop() if len(paths) == 1 else ""
         return f"{layer}: {described(node)}" if layer else described(node)
 
 
-def _parameters(node: Any) -> list[Parameter]:
-    return [x for x in node.variables if isinstance(x, Parameter)] if isinstance(node, Function) else []
-
-
 def described(node: Any) -> str:
-    """The name of what is applied at a node: a Function, or a Value of an earlier pass."""
-    return str(getattr(getattr(node, "func", None), "__name__", "seed")).strip("_")
+    """An operation in a few words: the path of its layer, and its name."""
+    name = str(getattr(getattr(node, "func", None), "__name__", "seed")).strip("_")
+    return f"{node.path}: {name}" if getattr(node, "path", "") else name
 
 
-def _text(
-    name: str, lang: str, arguments: list[Value], outputs: list[Any], labels: Any, returned: list[str], words: Any
+def text_of(
+    name: str,
+    lang: str,
+    arguments: list[Value],
+    outputs: list[Any],
+    labels: Any,
+    returned: list[str],
+    words: Callable[[Any], str] | None = None,
 ) -> Source:
     """The whole text: imports, the functions that are called, and the program."""
     used = set(behind(outputs))
     arguments = [v for v in arguments if v in used]
     name = name if name.isidentifier() and not keyword.iskeyword(name) else "step"
-    writer = Writer(labels, words, lang)
+    writer = Writer(labels, words or described, lang)
     body = writer.lines(arguments, outputs)
     names = [writer.write(x)[0] for x in arguments]
     head = _wrapped(f"def {name}", names, ":", always=True)
@@ -307,20 +288,6 @@ def _wrapped(before: str, items: list[str], after: str, always: bool = False) ->
         *textwrap.wrap(f"{joined},", WIDTH, initial_indent="    ", subsequent_indent="    "),
         f"){after}",
     ]
-
-
-def _along(found: list[tuple[str, Any]]) -> tuple[Any, list[Value]]:
-    """Σ v·g over all gradients g, with a vector v for each."""
-    vectors = [Value(np.ones_like(plain(g)), f"v_{name}") for name, g in found]
-    parts = [np.sum(v * g) for v, (_, g) in zip(vectors, found, strict=True)]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total, vectors
-
-
-def _float(dtype: Any) -> Any:
-    return dtype if dtype.kind == "f" else np.dtype(float)
 
 
 def _whole(borrowed: Any, text: str) -> str:

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from tinygrad_jp.core import Array, Function, Outputs
-from tinygrad_jp.core.operators import Operators
-from tinygrad_jp.kinds import method, np
+from tinygrad_jp.core import Array
+from tinygrad_jp.kinds import np
 from tinygrad_jp.symbols import Symbol
 
 FORWARD, BACKWARD = "forward", "backward"
@@ -21,46 +20,26 @@ class Place(NamedTuple):
     target: Any = None
 
 
-class Application(NamedTuple):
-    """One application of a function, as the backward pass sees it: a Function whose arguments are Values."""
-
-    func: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    f: Function | None = None
-
-
 _NOWHERE = Place(FORWARD, None)
 PLACE: ContextVar[Place] = ContextVar("place", default=_NOWHERE)
-# What depends on shapes and dtypes alone is the same for all data: it stays an array.
-_BY_SHAPE = {np.zeros_like, np.ones_like, np.empty_like, np.shape, np.ndim, np.size, np.result_type}
 next_number = itertools.count().__next__
 
 
 class Value(Symbol):
-    """An array of the program: its data in the example at hand, and the call that computes it.
+    """An array of the program: its data in the example at hand, and the call that computes it."""
 
-    `application` is what a backward pass goes through: the call itself, or the function in whose body that stands.
-    """
-
-    __slots__ = ("application", "number", "place")
+    __slots__ = ("number", "place")
 
     def __init__(self, data: Any, name: str = "", func: Any = None, args: Any = (), kwargs: Any = None) -> None:
         super().__init__(0 if isinstance(data, tuple) else data, name, func, args, kwargs)
         if isinstance(data, tuple):
             self._array = data
         self.number, self.place = next_number(), PLACE.get()
-        self.application = None if func is None else Application(func, tuple(args), self.kwargs)
 
     @staticmethod
     def call(func: Any, *args: Any, **kwargs: Any) -> Any:
         """Call `func` on the data, and remember the call: a Value, or several where it returns several arrays."""
-        func = getattr(func, "primitive", func)
-        if any(isinstance(a, Operators) for a in args):
-            return next(a for a in args if isinstance(a, Operators)).call(func, *args, **kwargs)
         y = func(*plain(args), **plain(kwargs))
-        if func in _BY_SHAPE:
-            return y
         if isinstance(y, np.ndarray | np.generic):
             return Value(y, "", func, args, kwargs)
         if isinstance(y, tuple | list) and all(isinstance(e, np.ndarray | np.generic) for e in y):
@@ -69,31 +48,22 @@ class Value(Symbol):
             return type(y)._make(items) if hasattr(y, "_make") else type(y)(items)
         return y
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(a, Operators) for a in args):
-            return NotImplemented
-        return super().__array_ufunc__(ufunc, method, *args, **kwargs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if any(issubclass(kind, Operators) for kind in types) or "out" in kwargs:
-            return NotImplemented
-        return self.call(func, *args, **kwargs)
-
-    def __mod__(self, other: Any) -> Any:
-        return np.remainder(self, other)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return np.floor_divide(self, other)
-
     __hash__ = object.__hash__
 
-    argmax, argmin, argsort, round, all, any = map(method, (np.argmax, np.argmin, np.argsort, np.round, np.all, np.any))
 
-    def _known_only_when_it_runs(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("a Value stands for other data, too: it is not a number, nor an array")
+class Effect:
+    """What a program does, rather than computes: the `func` of a Value that nothing is computed from."""
 
-    __array__ = __bool__ = __float__ = __int__ = __index__ = item = tolist = _known_only_when_it_runs
-    __contains__ = __setitem__ = _known_only_when_it_runs
+    __name__ = "effect"
+    about: str
+
+    def lines(self, x: Value, program: Any) -> list[str]:
+        """The lines of a fast program that do it to the arguments of x."""
+        raise NotImplementedError
+
+
+class Decision(Effect):
+    """An `Effect` that changes nothing, but may end the program."""
 
 
 def item(whole: Any, i: int) -> Array:
@@ -143,16 +113,6 @@ def behind(*roots: Any, through: Any = lambda x: (x.args, x.kwargs)) -> list[Val
     return sorted(found, key=lambda x: x.number)
 
 
-def outputs_of(y: Any) -> Any:
-    """The whole of what a function returned as one Value: several arrays stand in a tuple."""
-    return Value(plain(tuple(y)), "", together, tuple(y)) if isinstance(y, Outputs) else y
-
-
 def together(*ys: Array) -> Any:
     """Several arrays as one value."""
     return ys
-
-
-def items_of(whole: Value) -> Outputs:
-    """The arrays of a Value that stands for several."""
-    return Outputs(Value(e, "", item, (whole, i)) for i, e in enumerate(whole.data))

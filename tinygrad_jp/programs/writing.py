@@ -197,6 +197,8 @@ class Writer(Text):
         for module, prefix in ((np, "np"), (np.linalg, "np.linalg"), (np.fft, "np.fft")):
             if getattr(module, name := str(getattr(func, "__name__", "")), None) is func:
                 return f"{prefix}.{name}"
+        if isinstance(getattr(func, "__self__", None), np.ufunc):  # np.add.reduce
+            return f"{self.function(func.__self__)}.{func.__name__}"
         if isinstance(func, np.ufunc):
             place = "scipy.special._ufuncs" if func.__name__.startswith("_") else "scipy.special"
             self.borrowed.imports[f"from {place} import {func.__name__}"] = None
