@@ -65,7 +65,7 @@ ROOMS = {
     "tracing": ("the backward pass step by step", "core counting devices files formatting player symbols"),
     "programs": (
         "a computation and its backward pass as plain NumPy, to read and to run",
-        "core derivatives devices files formatting kinds layers optimizers randomness symbols",
+        "calculus core derivatives devices files formatting functions kinds layers optimizers randomness symbols",
     ),
     "player": ("the page that plays a backward pass", "core devices formatting graph programs randomness symbols"),
     "devices": ("where arrays are, in NumPy's memory or on a GPU; new ones beside those that are there", ""),

@@ -4,13 +4,14 @@ import functools
 import math
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, overload
 
 from tinygrad_jp.core.errors import warn_user
 from tinygrad_jp.core.settings import OBSERVER
 from tinygrad_jp.formatting import language
 from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.plans import MISSED, OTHERWISE, Plan
+from tinygrad_jp.programs.rows import FEWEST, ChunkFails, InRows, batch_of
 from tinygrad_jp.programs.source import Source
 from tinygrad_jp.programs.takes import Take, Waiting
 
@@ -39,16 +40,17 @@ def _first_alike(plans: list[Plan], plan: Plan) -> Plan | None:
 class Compiled:
     """What `compiled` makes of a function. `source` is the program that ran last."""
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: Callable[..., Any], rows: int | None = None, threads: int = 1) -> None:
         functools.update_wrapper(self, f)
         self._f, self._name = f, getattr(f, "__name__", "the function")
+        self._rows, self._threads = rows, threads
         self._forget()
 
     def _forget(self) -> None:
         self._lock = threading.RLock()
         self._latest: Any = None
         self._n = -1
-        self._plans: list[Plan] = []
+        self._plans: list[Plan | InRows] = []
         self._takes: list[Plan] = []  # Recordings that wait for a second one of the same kind.
         self._calls = self._otherwise = self._recorded = 0
 
@@ -65,7 +67,8 @@ class Compiled:
         return self if owner is None else functools.partial(self, owner)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_f": self._f, "_name": self._name, "__wrapped__": self._f}
+        kept = {"_name": self._name, "_rows": self._rows, "_threads": self._threads}
+        return {"_f": self._f, "__wrapped__": self._f, **kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -102,6 +105,8 @@ class Compiled:
         return self._f(*args, **kwargs)
 
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._rows is not None and batch_of(args, kwargs, self._rows):
+            return self._record_in_rows(self._rows, args, kwargs)
         if self._calls == 1:  # Parameters get their data, gradients their places, caches are filled.
             return self._f(*args, **kwargs)
         try:
@@ -167,7 +172,24 @@ class Compiled:
                     f"the array, as in `if loss.data > 1:`, and return the number"
                 )
 
-    def _use(self, plan: Plan) -> None:
+    def _record_in_rows(self, rows: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            chunks = InRows(self._f, args, kwargs, rows, self._threads, self._pretend)
+        except ChunkFails:
+            return self._as_written(args, kwargs)
+        except AssertionError as fault:
+            self._rows = None
+            warn_user(
+                f"{fault}, and batches are computed as a whole: this is a fault of tinygrad_jp, please report it",
+                RuntimeWarning,
+            )
+            return self._f(*args, **kwargs)
+        self._plans = [chunks, *self._plans][:MOST]
+        self._use(chunks)
+        y = chunks.run(*args, *kwargs.values()) if chunks.refresh() else OTHERWISE
+        return self._as_written(args, kwargs) if y is OTHERWISE or y is MISSED else y
+
+    def _use(self, plan: Plan | InRows) -> None:
         self._recorded = 0
         self._latest, self._n = plan, -1 if plan.take.kwargs else len(plan.take.args)
 
@@ -179,7 +201,11 @@ class Compiled:
         return self._latest.source(language(None))
 
 
-def compiled(f: Callable[..., Any]) -> Compiled:
+@overload
+def compiled(f: Callable[..., Any], *, rows: int | None = None, threads: int = 1) -> Compiled: ...
+@overload
+def compiled(*, rows: int | None = None, threads: int = 1) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compiled(f: Callable[..., Any] | None = None, *, rows: int | None = None, threads: int = 1) -> Any:
     """A step that runs as the NumPy program that you would have written by hand: what it computes, without a graph.
 
     The first call of the step runs as it is written. The next two are recorded as they run. If they agree, calls of
@@ -200,6 +226,12 @@ def compiled(f: Callable[..., Any]) -> Compiled:
     have no graph. `source` is the program that ran last, `__wrapped__` the step itself. TINYGRAD_JP_CHECK_PROGRAMS=1 in
     the environment compares each call with the recorded operations, one by one.
 
+    rows: a batch with more rows than this, at least 4, is computed in chunks of that size, so that memory does not grow
+    with it: `@compiled(rows=1000)`. All arrays of as many rows as the first large one are cut. Losses and gradients are
+    means over the rows then, up to rounding, results with rows are put together, and updates happen once. threads: so
+    many chunks are computed at a time. Raises TypeError, with the operation, where it is not proven that rows go
+    through the step apart from each other: BatchNorm in training, dropout, sums in the place of means.
+
     >>> import numpy as np
     >>> from tinygrad_jp import functions as F, models, optimizers
     >>> model = models.MLP(10, 1, rng=0)
@@ -216,4 +248,9 @@ def compiled(f: Callable[..., Any]) -> Compiled:
     >>> losses[-1] < losses[0] / 2
     True
     """
-    return Compiled(f)
+    for name, number, least in (("rows", rows, FEWEST), ("threads", threads, 1)):
+        if number is not None and (type(number) is not int or number < least):
+            raise ValueError(f"compiled: expected {name}= to be an int of at least {least}, got {number!r}")
+    if f is None:
+        return functools.partial(compiled, rows=rows, threads=threads)
+    return Compiled(f, rows, threads)

@@ -63,7 +63,7 @@ class Recorder(Observer):
     """
 
     def __init__(self, longest: int = MOST_WRITTEN_OUT, to_read: bool = False) -> None:
-        self.longest, self.to_read = longest, to_read
+        self.longest, self.to_read, self.largest = longest, to_read, MOST_WRITTEN_INTO
         self.decisions: list[tuple[Value, Any, str]] = []
         self.draws: dict[Value, functools.partial[Array]] = {}
         self.postponed = ""
@@ -166,7 +166,7 @@ class Recorder(Observer):
         if not (_is_numpy(func) or func in AS_ONE):
             return self._written_out(func, values, settings)
         self.left -= 1
-        if not self.left or (func in AS_ONE and self.kind is not Held and values[0].size > MOST_WRITTEN_INTO):
+        if not self.left or (func in AS_ONE and self.kind is not Held and values[0].size > self.largest):
             raise _TooLong
         return Value.call(func, *values, **settings)
 

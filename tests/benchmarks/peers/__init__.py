@@ -7,7 +7,7 @@ the loss, a number, and the arrays to be compared: the gradients, or the weights
 import importlib
 import warnings
 
-PEERS = ("tinygrad_jp", "compiled", "hand", "torch", "jax", "micrograd", "autograd", "dezero")
+PEERS = ("tinygrad_jp", "compiled", "compiled_in_rows", "hand", "torch", "jax", "micrograd", "autograd", "dezero")
 
 
 def load(peer):
