@@ -12,7 +12,7 @@ from tinygrad_jp.programs.effects import SetGrad
 from tinygrad_jp.programs.fast import Fast
 from tinygrad_jp.programs.plans import Plan
 from tinygrad_jp.programs.recording import alike
-from tinygrad_jp.programs.rehearsing import refused, untouched
+from tinygrad_jp.programs.rehearsing import refused
 from tinygrad_jp.programs.roles import ONCE, SAME, SUM, Role
 from tinygrad_jp.programs.takes import stand_in
 from tinygrad_jp.programs.values import Effect, Value, behind, mapped, values_in
@@ -65,7 +65,7 @@ class Chunk(Plan):
         self.roots = plan.roots | {self.order[-1]: {self.order[-1]}}
         for x in self.order[:-1]:
             if x.func is not None and role[x] not in (SAME, ONCE):  # Only how it lies in memory matters from now on.
-                x._array = untouched(x.data)
+                x._array = stand_in(x.data)
 
     def build(self) -> None:
         objects, reads, fixed = self._reads()

@@ -16,7 +16,7 @@ from tinygrad_jp.programs.arguments import argument_names, leaves, rebuilt
 from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.chunks import Chunk, Span, gathered, prove
 from tinygrad_jp.programs.plans import CHECKING, MISSED, OTHERWISE, Plan
-from tinygrad_jp.programs.rehearsing import fill, refused, rehearsed, rehearsed_with_gradients
+from tinygrad_jp.programs.rehearsing import refused, rehearsed, rehearsed_with_gradients
 from tinygrad_jp.programs.roles import ONCE, SAME, Role, roles
 from tinygrad_jp.programs.takes import Waiting, stand_in
 from tinygrad_jp.programs.values import Effect, Value, mapped
@@ -100,15 +100,11 @@ class InRows:
         first = self.parts[0][0]
         once = functools.partial(rehearsed, f, span.of(args), span.of(kwargs), light=span != first)
         try:
-            try:
-                return once()
-            except Waiting:
-                fill(f, span.of(args), span.of(kwargs))
-                return once()
+            return once()
         except NotWritten:
             raise
         except Exception as error:
-            if span == first or span.stop > first.stop:
+            if isinstance(error, Waiting) or span == first or span.stop > first.stop:
                 raise ChunkFails from error
             raise refused(f"fails on {span.size} rows by themselves ({type(error).__name__}: {error})") from error
 

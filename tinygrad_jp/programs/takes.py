@@ -1,5 +1,6 @@
 """One call of a step, recorded as it runs."""
 
+import mmap
 from collections.abc import Callable
 from typing import Any
 
@@ -409,10 +410,13 @@ class Take:
 
 
 def stand_in(x: Any) -> Any:
-    """An array of the same shape and dtype that takes no memory, in the place of an array."""
+    """An array that lies in memory as x does, but takes none; of several, each."""
     if isinstance(x, tuple):
         return tuple(map(stand_in, x))
-    return np.broadcast_to(np.zeros((), x.dtype), x.shape) if type(x) is np.ndarray and x.ndim else x
+    if type(x) is not np.ndarray or x.nbytes < mmap.PAGESIZE:
+        return x
+    like = np.empty_like(x)
+    return np.ndarray(like.shape, like.dtype, mmap.mmap(-1, like.nbytes), strides=like.strides)
 
 
 class Slot:
