@@ -1,5 +1,7 @@
 """`compiled`: what steps do with gradients, and which models and losses they train, as it is written and compiled."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,8 @@ import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
 import tinygrad_jp.models as M
 import tinygrad_jp.optimizers as O
-from tests.programs.twins import Situations, batches, network, simple, training
-from tinygrad_jp import Function, Variable
+from tests.programs.twins import Situations, as_written, batches, network, run, simple, training
+from tinygrad_jp import Function, Variable, compiled
 
 SITUATIONS = Situations()
 situation = SITUATIONS.enter
@@ -236,3 +238,25 @@ def predictions_and_accuracy(wrap):
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_as_written(name):
     SITUATIONS.check(name)
+
+
+@pytest.mark.parametrize("rows", [None, 8])
+@pytest.mark.parametrize("gather", [True, False])
+def test_where_parameters_live(gather, rows):
+    """What `p.data` was before is what it is, or was left for the memory of the optimizer, whatever is computed."""
+    made = []
+
+    def make(wrap):
+        model, optimizer = simple(O.Adam())
+        made.append([(p, p.data) for p in model.params()])
+        return training(wrap, model, optimizer)
+
+    calls = batches(6, size=20)
+    written = run(make, as_written, calls)
+    found = run(make, functools.partial(compiled, gather=gather, rows=rows), calls)
+    assert found.step.source
+    for a, b in zip(found.outcomes, written.outcomes, strict=True):
+        for path in (".result", ".kept[0].l0.W", ".kept[0].l2.b"):
+            np.testing.assert_allclose(a[path], b[path], 1e-4, 1e-6)
+    for p, array in made[1]:
+        assert np.shares_memory(p.data, array) is not gather

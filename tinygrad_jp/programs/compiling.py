@@ -11,7 +11,7 @@ from tinygrad_jp.core.settings import OBSERVER
 from tinygrad_jp.formatting import language
 from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.plans import MISSED, OTHERWISE, Plan
-from tinygrad_jp.programs.rows import FEWEST, ChunkFails, InRows, batch_of
+from tinygrad_jp.programs.rows import FEWEST, ChunkFails, InRows, Settings, batch_of
 from tinygrad_jp.programs.source import Source
 from tinygrad_jp.programs.takes import Take, Waiting
 
@@ -40,10 +40,10 @@ def _first_alike(plans: list[Plan], plan: Plan) -> Plan | None:
 class Compiled:
     """What `compiled` makes of a function. `source` is the program that ran last."""
 
-    def __init__(self, f: Callable[..., Any], rows: int | None = None, threads: int = 1) -> None:
+    def __init__(self, f: Callable[..., Any], settings: Settings) -> None:
         functools.update_wrapper(self, f)
         self._f, self._name = f, getattr(f, "__name__", "the function")
-        self._rows, self._threads = rows, threads
+        self._settings = settings
         self._forget()
 
     def _forget(self) -> None:
@@ -67,8 +67,7 @@ class Compiled:
         return self if owner is None else functools.partial(self, owner)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {"_name": self._name, "_rows": self._rows, "_threads": self._threads}
-        return {"_f": self._f, "__wrapped__": self._f, **kept}
+        return {"_f": self._f, "__wrapped__": self._f, "_name": self._name, "_settings": self._settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -105,8 +104,8 @@ class Compiled:
         return self._f(*args, **kwargs)
 
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._rows is not None and batch_of(args, kwargs, self._rows):
-            return self._record_in_rows(self._rows, args, kwargs)
+        if batch_of(args, kwargs, self._settings.rows):
+            return self._record_in_rows(args, kwargs)
         if self._calls == 1:  # Parameters get their data, gradients their places, caches are filled.
             return self._f(*args, **kwargs)
         try:
@@ -131,15 +130,16 @@ class Compiled:
             self._takes = [plan, *self._takes][:MOST]
             plan.lighten()
             return take.result
+        inputs = plan.recorded_inputs()
+        plan.lighten()
         plan.build()
-        if wrong := plan.check(plan.recorded_inputs()):
+        if wrong := plan.check(inputs):
             plan.give_up()
             warn_user(
                 f"compiled: the program of {self._name} computes {wrong} otherwise than the step, and such calls run "
                 f"as written: this is a fault of tinygrad_jp, please report it",
                 RuntimeWarning,
             )
-        plan.lighten()
         self._takes.remove(first)
         self._plans = [plan, *self._plans][:MOST]
         self._use(plan)
@@ -147,7 +147,7 @@ class Compiled:
 
     def _planned(self, like: list[Plan], take: Take) -> Plan:
         """The plan of a recording, which must not differ from one that has decided as it does."""
-        plan = Plan(take)
+        plan = Plan(take, self._settings.gather)
         first = _first_alike(like, plan)
         if first is not None and (difference := plan.difference(first)):
             raise NotWritten(
@@ -172,13 +172,13 @@ class Compiled:
                     f"the array, as in `if loss.data > 1:`, and return the number"
                 )
 
-    def _record_in_rows(self, rows: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _record_in_rows(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
-            chunks = InRows(self._f, args, kwargs, rows, self._threads, self._pretend)
+            chunks = InRows(self._f, args, kwargs, self._settings, self._pretend)
         except ChunkFails:
             return self._as_written(args, kwargs)
         except AssertionError as fault:
-            self._rows = None
+            self._settings = self._settings._replace(rows=0)
             warn_user(
                 f"{fault}, and batches are computed as a whole: this is a fault of tinygrad_jp, please report it",
                 RuntimeWarning,
@@ -202,10 +202,14 @@ class Compiled:
 
 
 @overload
-def compiled(f: Callable[..., Any], *, rows: int | None = None, threads: int = 1) -> Compiled: ...
+def compiled(f: Callable[..., Any], *, gather: bool = True, rows: int | None = None, threads: int = 1) -> Compiled: ...
 @overload
-def compiled(*, rows: int | None = None, threads: int = 1) -> Callable[[Callable[..., Any]], Compiled]: ...
-def compiled(f: Callable[..., Any] | None = None, *, rows: int | None = None, threads: int = 1) -> Any:
+def compiled(
+    *, gather: bool = True, rows: int | None = None, threads: int = 1
+) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compiled(
+    f: Callable[..., Any] | None = None, *, gather: bool = True, rows: int | None = None, threads: int = 1
+) -> Any:
     """A step that runs as the NumPy program that you would have written by hand: what it computes, without a graph.
 
     The first call of the step runs as it is written. The next two are recorded as they run. If they agree, calls of
@@ -221,10 +225,12 @@ def compiled(f: Callable[..., Any] | None = None, *, rows: int | None = None, th
     (`y[mask]`), change a counter or a list, draw random numbers other than by `F.dropout`. Then all is as before, and
     so it is after an interrupt.
 
-    Memory is kept between calls: `p.grad` belongs to the program until the next call. Small Parameters of an optimizer
-    lie in one array together: an array that you took from `p.data` before does not change with them any more. Results
-    have no graph. `source` is the program that ran last, `__wrapped__` the step itself. TINYGRAD_JP_CHECK_PROGRAMS=1 in
-    the environment compares each call with the recorded operations, one by one.
+    Memory is kept between calls: `p.grad` belongs to the program until the next call. Results have no graph. `source`
+    is the program that ran last, `__wrapped__` the step itself. TINYGRAD_JP_CHECK_PROGRAMS=1 in the environment
+    compares each call with the recorded operations, one by one.
+
+    gather: small Parameters of an optimizer lie in one array together from then on, which is faster, but an array that
+    you took from `p.data` before does not change with them any more. If it should, let this be False.
 
     rows: a batch with more rows than this, at least 4, is computed in chunks of that size, so that memory does not grow
     with it: `@compiled(rows=1000)`. All arrays of as many rows as the first large one are cut. Losses and gradients are
@@ -252,5 +258,5 @@ def compiled(f: Callable[..., Any] | None = None, *, rows: int | None = None, th
         if number is not None and (type(number) is not int or number < least):
             raise ValueError(f"compiled: expected {name}= to be an int of at least {least}, got {number!r}")
     if f is None:
-        return functools.partial(compiled, rows=rows, threads=threads)
-    return Compiled(f, rows, threads)
+        return functools.partial(compiled, gather=gather, rows=rows, threads=threads)
+    return Compiled(f, Settings(gather, rows or 0, threads))

@@ -141,14 +141,14 @@ class Update(Effect):
             ]
         return [*lines, f"{settings}['t'] = {settings}['_counted'] = count"]
 
-    def gather(self) -> None:
-        """Let small Parameters live in the optimizer's buckets, which then need not gather them."""
+    def fill_buckets(self, gather: bool) -> None:
+        """Fill the buckets now; if they are to `gather` small Parameters, let these live there from now on."""
         optimizer = self.optimizer
         if optimizer.hooks or optimizer._rates:  # They say which of the parameters are updated.
             return
         optimizer._fill_buckets(self.params)
         for bucket in optimizer._buckets:
-            if not bucket.in_place and bucket.x.dtype == bucket.xs[0].dtype:
+            if gather and not bucket.in_place and bucket.x.dtype == bucket.xs[0].dtype:
                 bucket.move_in()
         filled = [*self.params, *(p._array for p in self.params)]
         if [*map(id, filled)] != [*map(id, optimizer._filled)]:  # Programs that share an optimizer agree about it.

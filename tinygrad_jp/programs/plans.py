@@ -31,10 +31,10 @@ CHECKING = "TINYGRAD_JP_CHECK_PROGRAMS"
 
 
 class Plan:
-    """The program of one kind of call, from a recording that has run and has not been settled."""
+    """The program of one kind of call, from a recording. If it `gathers`, small Parameters live in buckets then."""
 
-    def __init__(self, take: Take) -> None:
-        self.take = take
+    def __init__(self, take: Take, gathers: bool = True) -> None:
+        self.take, self.gathers = take, gathers
         values = [value for _, value in take.results]
         n = len(take.effects)
         simple = simplified([*take.effects, *values], readable=False)
@@ -88,7 +88,8 @@ class Plan:
 
     def build(self) -> None:
         """Write the program, with memory of its own, for the arrays that the Parameters hold now."""
-        self._gather()
+        for update in (x.func for x in self.order if isinstance(x.func, Update)):
+            update.fill_buckets(self.gathers)
         self.homes = self._find_homes()
         self.gradients: dict[Value, Variable] = {}
         own: dict[Value, Any] = {}
@@ -140,11 +141,6 @@ class Plan:
                 objects[name := f"h{len(objects)}"] = owner.holder
                 reads[value] = template.format(place(name, owner))
         return objects, reads, fixed
-
-    def _gather(self) -> None:
-        """Let small Parameters live in the buckets of their optimizer, which then need not gather them."""
-        for update in (x.func for x in self.order if isinstance(x.func, Update)):
-            update.gather()
 
     def _find_homes(self) -> dict[Variable, Any]:
         """For Parameters the memory where an optimizer looks for their gradients."""
@@ -277,17 +273,16 @@ class Plan:
         """Where the program computes something else than the recorded operations, one by one, or nothing."""
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for (what, expected), got in zip(
-                self._one_by_one(inputs), self.fast.env["pure"](iter(inputs)), strict=False
-            ):
+            results = self.fast.env["pure"](iter(inputs))
+            for (what, expected), got in zip(self._one_by_one(inputs), results, strict=False):
                 if not all(map(alike, got, expected)):
                     return what
         return ""
 
     def _one_by_one(self, inputs: list[Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """What the operations give up to each effect, and at the end, as far as the inputs reach."""
-        given = iter(inputs)
-        known: dict[Value, Any] = {}
+        given, known = iter(inputs), dict[Value, Any]()
+        last = {a: x for x in self.order for a in values_in(x.args, x.kwargs)} | dict.fromkeys(values_in(self.results))
 
         def at(tree: Any) -> Any:
             return mapped(tree, lambda a: known[a] if isinstance(a, Value) else a)
@@ -301,6 +296,9 @@ class Plan:
                 return
             else:
                 known[x] = value
+            for a in values_in(x.args, x.kwargs):
+                if last[a] is x:
+                    known.pop(a, None)
         yield "the result", tuple(at(list(self.results)))
 
     def _checked(self, *args: Any) -> Any:

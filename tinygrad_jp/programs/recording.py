@@ -35,6 +35,8 @@ def alike(a: Any, b: Any) -> bool:
         return a is b
     if np.shape(a) != np.shape(b) or getattr(a, "dtype", None) != getattr(b, "dtype", None):
         return False
+    if np.all(np.equal(a, b)):  # Nearly always, and in less memory.
+        return True
     rtol = 1e3 * float(np.finfo(b.dtype).eps) if getattr(b, "dtype", np.dtype(bool)).kind == "f" else 0
     return bool(np.allclose(a, b, rtol, rtol, equal_nan=True))
 

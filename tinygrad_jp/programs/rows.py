@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +27,18 @@ _LONGEST = 32
 """The most rows of the pieces that a chunk is compared with."""
 
 
+class Settings(NamedTuple):
+    """What `compiled` is told; `rows` is 0 where batches are not cut."""
+
+    gather: bool
+    rows: int
+    threads: int
+
+
 def batch_of(args: tuple[Any, ...], kwargs: dict[str, Any], rows: int) -> int:
     """The length of the batch, where an array has more than so many rows; otherwise 0."""
+    if not rows:
+        return 0
     arrays = (x for _, x in leaves(args, kwargs, [""] * (len(args) + len(kwargs))) if isinstance(x, np.ndarray))
     return next((len(x) for x in arrays if x.ndim and len(x) > rows), 0)
 
@@ -45,10 +55,10 @@ class InRows:
         f: Any,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        rows: int,
-        threads: int,
+        settings: Settings,
         pretend: Callable[..., None],
     ) -> None:
+        gather, rows, threads = settings
         self.n = n = batch_of(args, kwargs, rows)
         given = leaves(args, kwargs, argument_names(f, args, kwargs))
         if whole := [leaf.text[2:] for leaf in given if isinstance(leaf.x, Variable) and leaf.x.shape[:1] == (n,)]:
@@ -82,6 +92,7 @@ class InRows:
         first = chunks[spans[0].size]
         self.source = first.plan.source
         self.finish = self._finishing(first, args, kwargs)
+        self.finish.gathers = gather
         again = rehearsed_with_gradients(f, some.of(args), some.of(kwargs))
         if not again.difference(plans[some]) and again.takes_any_grads:
             self.finish.takes_any_grads = True

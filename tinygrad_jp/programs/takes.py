@@ -415,8 +415,11 @@ def stand_in(x: Any) -> Any:
         return tuple(map(stand_in, x))
     if type(x) is not np.ndarray or x.nbytes < mmap.PAGESIZE:
         return x
-    like = np.empty_like(x)
-    return np.ndarray(like.shape, like.dtype, mmap.mmap(-1, like.nbytes), strides=like.strides)
+    strides, step = [0] * x.ndim, x.itemsize  # Those of `empty_like`, which would take memory.
+    for axis in sorted(range(x.ndim), key=lambda axis: (abs(x.strides[axis]), -axis)):
+        strides[axis] = step
+        step *= x.shape[axis]
+    return np.ndarray(x.shape, x.dtype, mmap.mmap(-1, x.nbytes), strides=strides)
 
 
 class Slot:
