@@ -1,4 +1,4 @@
-"""`compiled`: a step that is recorded when it is first called, and from then on runs as a program."""
+"""`compiled`: a step that is recorded in its first calls, and from then on runs as a program."""
 
 import functools
 import math
