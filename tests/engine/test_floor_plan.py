@@ -214,7 +214,7 @@ def test_a_late_name_is_found_in_every_way_by_a_program_that_uses_nothing_else(n
     ],
 )
 def test_tab_completion_shows_what_users_call(name):
-    module = sys.modules[f"tinygrad_jp.{name}" if name else "tinygrad_jp"]
+    module = importlib.import_module(f"tinygrad_jp.{name}" if name else "tinygrad_jp")
     shown = set(dir(module)) - {"__version__"}
     assert shown == set(module.__all__)
     modules = {name for name in shown if isinstance(getattr(module, name), type(sys))}

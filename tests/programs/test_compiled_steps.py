@@ -1,5 +1,7 @@
 """`compiled`: steps of training, each as it is written and compiled, over many calls on changing data."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import tinygrad_jp.functions as F
 import tinygrad_jp.layers as L
 import tinygrad_jp.optimizers as O
 from tests.programs.twins import Situations, at, batches, network, simple, training, while_testing, without_graph
+from tinygrad_jp import Variable, compiled
 
 SITUATIONS = Situations()
 situation = SITUATIONS.enter
@@ -223,3 +226,74 @@ def a_model_converted(wrap):
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_as_written(name):
     SITUATIONS.check(name)
+
+
+# What NumPy answers in Python's numbers, and what it writes into arrays
+
+
+def _puts(func, *args, **settings):
+    def f(x):
+        y = x * 1
+        func(y, *args, **settings)
+        return y
+
+    return f
+
+
+W = np.arange(9.0).reshape(3, 3)
+IN_NUMPY = {
+    "array_equal": lambda x: x * 2 if np.array_equal(x, W) else x * 3,
+    "array_equal nan": lambda x: x * 2 if np.array_equal(x, W, equal_nan=True) else x * 3,
+    "array_equal other shape": lambda x: x * 2 if np.array_equal(x, W[0]) else x * 3,
+    "array_equiv": lambda x: x * 2 if np.array_equiv(x, W) else x * 3,
+    "allclose": lambda x: x * 2 if np.allclose(x, W, atol=0.1) else x * 3,
+    "allclose of a Variable": lambda x: x * 2 if np.allclose(Variable(x), W) else x * 3,
+    "allclose, returned": lambda x: (np.allclose(x, W), x * 2),
+    "count_nonzero": lambda x: x * np.count_nonzero(x > 2),
+    "count_nonzero, along": lambda x: x * np.count_nonzero(x > 2, axis=1, keepdims=True),
+    "count_nonzero, decides": lambda x: x * 2 if np.count_nonzero(x > 2) > 5 else x,
+    "isrealobj": lambda x: x * 2 if np.isrealobj(x) else x,
+    "put": _puts(np.put, [0, 2], 5.0),
+    "putmask": lambda x: _puts(np.putmask, x > 2, -x)(x),
+    "place": lambda x: _puts(np.place, x > 2, [5.0])(x),
+    "fill_diagonal": _puts(np.fill_diagonal, 5.0, wrap=True),
+    "put_along_axis": _puts(np.put_along_axis, np.array([[0], [1], [2]]), 5.0, axis=1),
+    "subtract.at": _puts(np.subtract.at, ([0, 0], [1, 1]), 5.0),
+    "maximum.at": lambda x: _puts(np.maximum.at, [0, 2], x[1])(x),
+}
+
+
+@pytest.mark.parametrize("name", IN_NUMPY)
+def test_answers_and_writing_of_numpy(name):
+    step = compiled(IN_NUMPY[name])
+    for i in range(10):
+        x = W + (i % 4 == 3) - (i % 3 == 2) * 0.5
+        got, expected = step(x.copy()), IN_NUMPY[name](x.copy())
+        for a, b in zip(*((y if isinstance(y, tuple) else (y,)) for y in (got, expected)), strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert type(a) is type(b)
+    assert step.source
+
+
+NOT_IN_NUMPY = {
+    "save": lambda x: np.save(io.BytesIO(), x),
+    "array2string": lambda x: x * len(np.array2string(x)),
+    "min_scalar_type": lambda x: x * (np.min_scalar_type(x.max()) == np.uint8),
+    "put into an array of its own": lambda x: np.put(np.zeros(3), x[0].astype(int), 1.0),
+}
+
+
+@pytest.mark.parametrize("name", NOT_IN_NUMPY)
+def test_what_gives_no_array_is_refused(name):
+    step = compiled(NOT_IN_NUMPY[name])
+    step(W % 3)
+    with pytest.raises(TypeError, match=r"^compiled: line \d+, .*(gets something else than an array|writes into)"):
+        step(W % 3)
+
+
+@pytest.mark.parametrize("name", ["flags", "strides", "tobytes", "flat"])
+def test_attributes_that_a_program_does_not_have(name):
+    step = compiled(lambda x: (getattr(x, name), x * 2)[1])
+    step(W)
+    with pytest.raises(AttributeError, match=rf"^compiled: line \d+, .* uses '{name}' of an array.*do that outside$"):
+        step(W)

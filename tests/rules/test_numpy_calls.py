@@ -8,7 +8,7 @@ import pytest
 
 from tests.cases import RULES, SCIPY
 from tinygrad_jp import PULLBACKS, Variable, gradient_check
-from tinygrad_jp.core.binding import _signature, bind
+from tinygrad_jp.core.binding import bind, signature_of
 from tinygrad_jp.core.table import COMPOSITIONS
 
 SHAPES = [(), (1,), (3,), (0,), (2, 3), (3, 3), (1, 3), (0, 3), (2, 3, 4), (2, 0, 4)]
@@ -433,7 +433,7 @@ def same(ours, numpys, rtol=1e-6):
 
 def by_position(func, kwargs):
     """The same call with as many settings by position as NumPy allows."""
-    parameters = [*_signature(func).parameters.values()][1:]
+    parameters = [*signature_of(func).parameters.values()][1:]
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     given = [*itertools.takewhile(lambda name: name in kwargs, names)]
     return [kwargs[name] for name in given], {k: v for k, v in kwargs.items() if k not in given}
@@ -513,7 +513,7 @@ def test_every_function_of_the_table_is_compared():
 
 @pytest.mark.parametrize("func", [*CALLS, *PAIRS, *SEQUENCES, np.where], ids=lambda f: f.__name__)
 def test_a_setting_that_no_rule_supports_is_refused_by_one_sentence(func):
-    parameters = _signature(func).parameters
+    parameters = signature_of(func).parameters
     unsupported = UNSUPPORTED | {name: not p.default for name, p in parameters.items() if name in ("subok", "copy")}
     names = set(parameters) & set(unsupported)
     rule = COMPOSITIONS.get(func)

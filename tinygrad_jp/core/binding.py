@@ -22,9 +22,9 @@ def bind(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], n: int) -> tu
     >>> bind(np.sum, ([1, 2], 0), {"keepdims": True}, n=1)
     ([[1, 2]], {'axis': 0, 'keepdims': True})
     """
-    parameters = _signature(func).parameters.values()
+    parameters = signature_of(func).parameters.values()
     try:
-        given = _signature(func).bind(*args, **kwargs).arguments
+        given = signature_of(func).bind(*args, **kwargs).arguments
     except TypeError as error:
         raise TypeError(f"{name_of(func)}: {error}") from None
     settings = {p.name: given[p.name] for p in parameters if p.name in given and given[p.name] is not p.default}
@@ -40,7 +40,7 @@ def bind(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], n: int) -> tu
 
 
 @functools.cache
-def _signature(func: Any) -> inspect.Signature:
+def signature_of(func: Any) -> inspect.Signature:
     try:
         return inspect.signature(func)
     except ValueError:

@@ -3,6 +3,7 @@
 Such an array stands where the step would see one of NumPy's. It may be written into, which gives it a new Value.
 """
 
+import functools
 import operator
 from typing import Any
 
@@ -38,7 +39,27 @@ def viewed(x: Array, dtype: Any) -> Array:
     return x.view(dtype)
 
 
-AS_ONE = {with_item, with_added, astype, viewed}
+AS_ONE: set[Any] = {with_item, with_added, astype, viewed}
+_WRITERS = {np.put, np.putmask, np.place, np.fill_diagonal, np.put_along_axis}
+
+
+@functools.cache
+def writer(func: Any) -> Any:
+    """A function that returns a copy of what `func` would write into, or `func.at` if it is a ufunc."""
+
+    def written(x: Array, *args: Any, **settings: Any) -> Array:
+        y = np.array(x)
+        func(y, *args, **settings)
+        return y
+
+    def written_at(x: Array, *args: Any) -> Array:
+        y = np.array(x)
+        func.at(y, *args)
+        return y
+
+    chosen = written_at if isinstance(func, numpy.ufunc) else written
+    AS_ONE.add(chosen)
+    return chosen
 
 
 class Recorded(ArrayMethods):
@@ -75,8 +96,8 @@ class Recorded(ArrayMethods):
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, out: Any = None, **settings: Any) -> Any:
         if any(isinstance(a, Operators) for a in args):
             return NotImplemented
-        if method == "at" and ufunc is np.add:
-            return args[0].write(with_added, *args)
+        if method == "at":
+            return args[0].write(with_added, *args) if ufunc is np.add else self._written_by(ufunc, *args)
         func = ufunc if method == "__call__" else getattr(ufunc, method)
         return self.recorder.call(func, args, settings, out and out[0])
 
@@ -85,12 +106,19 @@ class Recorded(ArrayMethods):
             return NotImplemented
         if func is np.copyto:
             return args[0].write(with_item, args[0], settings.get("where", ...), args[1])
+        if func in _WRITERS:
+            return self._written_by(func, *args, **settings)
         out = settings.pop("out", None) if "out" in settings else None
         return self.recorder.call(func, args, settings, out)
 
-    def write(self, func: Any, x: Any, *args: Any) -> None:
+    def _written_by(self, func: Any, x: Any, *args: Any, **settings: Any) -> None:
+        if not isinstance(x, Recorded) or self.recorder.to_read:
+            self.recorder.refuse("writes into an array that was made without its data; make it with np.empty_like")
+        x.write(writer(func), x, *args, **settings)
+
+    def write(self, func: Any, x: Any, *args: Any, **settings: Any) -> None:
         """Let this hold what `func`, which leaves x as it is, returns for x."""
-        self.assign(self.recorder.call(func, (x, *args), {}))
+        self.assign(self.recorder.call(func, (x, *args), settings))
 
     def assign(self, new: Any) -> "Recorded":
         """Let this hold `new`, in its own shape and dtype."""
@@ -183,6 +211,14 @@ class Recorded(ArrayMethods):
 
     def __repr__(self) -> str:
         return format(self)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"compiled: {self.recorder.users_line()} uses {name!r} of an array, which a program does not have; "
+            f"do that outside"
+            if hasattr(numpy.ndarray, name)
+            else f"'numpy.ndarray' object has no attribute {name!r}"
+        )
 
     def __reduce__(self) -> Any:
         self.recorder.refuse("saves or copies an array by pickle or copy; do that outside")

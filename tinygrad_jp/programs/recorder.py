@@ -15,12 +15,26 @@ from tinygrad_jp.kinds import np
 from tinygrad_jp.programs.borrowing import NotWritten, is_borrowable
 from tinygrad_jp.programs.recorded import AS_ONE, Held, Recorded
 from tinygrad_jp.programs.recording import alike, is_long, place_of, read_by
-from tinygrad_jp.programs.values import BACKWARD, PLACE, Place, Value, behind, leaves_in, mapped, next_number, plain
+from tinygrad_jp.programs.values import (
+    BACKWARD,
+    PLACE,
+    Place,
+    Value,
+    behind,
+    leaves_in,
+    mapped,
+    next_number,
+    plain,
+    values_in,
+)
 from tinygrad_jp.randomness import generator
 
 # What makes an array of no numbers but constants: it is the same for all data.
 _MAKERS = {np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.zeros, np.ones, np.empty, np.full, np.arange}
-_ABOUT_SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.may_share_memory}
+_ABOUT_SHAPES = {
+    np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.common_type, np.iscomplexobj, np.isrealobj,
+    np.may_share_memory, np.shares_memory, np.einsum_path,
+}  # fmt: skip
 _OF_UNKNOWN_SIZE = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.compress}
 _MASKED = "indexes by a mask, so that a size depends on data; use np.where, or multiply by the mask"
 
@@ -28,6 +42,20 @@ MOST_WRITTEN_OUT = 64
 """The most operations of a function that a program takes over one by one."""
 MOST_WRITTEN_INTO = 1 << 14
 """The most numbers of an array that such a function may write into piece by piece: each time, it is copied."""
+
+
+def _array_equal(a: Any, b: Any, equal_nan: bool = False) -> bool:
+    same_shape = np.shape(a) == np.shape(b)
+    return same_shape and bool(np.all(np.isclose(a, b, 0, 0, True) if equal_nan else np.equal(a, b)))
+
+
+# What gives numbers of Python's: they are asked for here, or stay arrays.
+_ANSWERS: dict[Any, Any] = {
+    np.array_equal: _array_equal,
+    np.array_equiv: lambda a, b: bool(np.all(np.equal(a, b))),
+    np.allclose: lambda *args, **settings: bool(np.all(np.isclose(*args, **settings))),
+    np.count_nonzero: lambda a, axis=None, **settings: np.sum(np.not_equal(a, 0), axis, **settings),
+}
 
 
 class _TooLong(Exception):
@@ -122,6 +150,8 @@ class Recorder(Observer):
         if func in _ABOUT_SHAPES:
             return func(*mapped(args, _data), **mapped(settings, _data))
         if not self.to_read:
+            if func in _ANSWERS:
+                return _ANSWERS[func](*args, **settings)
             args = self._of_known_size(func, args)
             if not any(isinstance(a, Recorded) for a in leaves_in((args, settings))) and func in _OF_UNKNOWN_SIZE:
                 return func(*args, **settings)
@@ -168,7 +198,10 @@ class Recorder(Observer):
         self.left -= 1
         if not self.left or (func in AS_ONE and self.kind is not Held and values[0].size > self.largest):
             raise _TooLong
-        return Value.call(func, *values, **settings)
+        y = Value.call(func, *values, **settings)
+        if not self.to_read and next(values_in(y), None) is None:
+            self.refuse(f"gets something else than an array from np.{func.__name__}; do that outside")
+        return y
 
     def _written_out(self, func: Any, values: Any, settings: Any) -> Any:
         """What a function or a rule computes, operation by operation if they are few, otherwise as one."""
@@ -295,6 +328,10 @@ class Recorder(Observer):
                 "compiled: the step draws random numbers by itself, which a program would take for the same in every "
                 "call; draw them outside and give them as an argument, or use F.dropout"
             )
+
+    @staticmethod
+    def users_line() -> str:
+        return users_line()
 
     def refuse(self, what: str) -> NoReturn:
         raise NotWritten(f"compiled: {users_line()} {what}")

@@ -5,7 +5,6 @@ there runs over the rows; that each operation keeps them apart is what the table
 """
 
 import functools
-import inspect
 import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
@@ -15,6 +14,7 @@ import numpy as np
 from tinygrad_jp.calculus import shapes
 from tinygrad_jp.core import PULLBACKS
 from tinygrad_jp.core.arrays import astype
+from tinygrad_jp.core.binding import signature_of
 from tinygrad_jp.functions import convolution as images
 from tinygrad_jp.functions import recurrent
 from tinygrad_jp.programs.borrowing import NotWritten
@@ -68,11 +68,11 @@ class Step(NamedTuple):
         )
 
     def takes(self, name: str) -> bool:
-        return name in inspect.signature(self.x.func).parameters
+        return name in signature_of(self.x.func).parameters
 
     def argument(self, name: str) -> Any:
         """An argument of one of NumPy's functions by its name, or its default."""
-        parameters = inspect.signature(self.x.func)
+        parameters = signature_of(self.x.func)
         bound = parameters.bind(*self.x.args, **self.x.kwargs).arguments
         return bound.get(name, parameters.parameters[name].default)
 
