@@ -252,12 +252,15 @@ IN_NUMPY = {
     "count_nonzero": lambda x: x * np.count_nonzero(x > 2),
     "count_nonzero, along": lambda x: x * np.count_nonzero(x > 2, axis=1, keepdims=True),
     "count_nonzero, decides": lambda x: x * 2 if np.count_nonzero(x > 2) > 5 else x,
+    "in": lambda x: x * 2 if 4.0 in x else x,
     "isrealobj": lambda x: x * 2 if np.isrealobj(x) else x,
     "put": _puts(np.put, [0, 2], 5.0),
     "putmask": lambda x: _puts(np.putmask, x > 2, -x)(x),
     "place": lambda x: _puts(np.place, x > 2, [5.0])(x),
     "fill_diagonal": _puts(np.fill_diagonal, 5.0, wrap=True),
     "put_along_axis": _puts(np.put_along_axis, np.array([[0], [1], [2]]), 5.0, axis=1),
+    "divide where": lambda x: np.divide(1.0, x, out=np.zeros_like(x), where=x > 0),
+    "add where, into itself": lambda x: np.add(x, 1, out=x, where=x > 2) * 2,
     "subtract.at": _puts(np.subtract.at, ([0, 0], [1, 1]), 5.0),
     "maximum.at": lambda x: _puts(np.maximum.at, [0, 2], x[1])(x),
 }
@@ -280,6 +283,8 @@ NOT_IN_NUMPY = {
     "array2string": lambda x: x * len(np.array2string(x)),
     "min_scalar_type": lambda x: x * (np.min_scalar_type(x.max()) == np.uint8),
     "put into an array of its own": lambda x: np.put(np.zeros(3), x[0].astype(int), 1.0),
+    "add.at an array of its own": lambda x: np.add.at(np.zeros(3), x[0].astype(int), 1.0),
+    "where into an array of its own": lambda x: np.add(x, 1, out=np.zeros((3, 3)), where=x > 1),
 }
 
 

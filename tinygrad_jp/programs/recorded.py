@@ -62,6 +62,19 @@ def writer(func: Any) -> Any:
     return chosen
 
 
+@functools.cache
+def masked(ufunc: Any) -> Any:
+    """A function that returns a copy of what `ufunc` would write its results into, `where` that is wanted."""
+
+    def written_where(x: Array, where: Any, *args: Any, **settings: Any) -> Array:
+        y = np.array(x)
+        ufunc(*args, out=y, where=where, **settings)
+        return y
+
+    AS_ONE.add(written_where)
+    return written_where
+
+
 class Recorded(ArrayMethods):
     """An array of a step that is being recorded. `value` is what it holds now."""
 
@@ -97,7 +110,10 @@ class Recorded(ArrayMethods):
         if any(isinstance(a, Operators) for a in args):
             return NotImplemented
         if method == "at":
-            return args[0].write(with_added, *args) if ufunc is np.add else self._written_by(ufunc, *args)
+            self._written_by(with_added if ufunc is np.add else writer(ufunc), *args)
+            return None
+        if out and "where" in settings and method == "__call__" and ufunc.nout == 1:
+            return self._written_by(masked(ufunc), out[0], settings.pop("where"), *args, **settings)
         func = ufunc if method == "__call__" else getattr(ufunc, method)
         return self.recorder.call(func, args, settings, out and out[0])
 
@@ -107,14 +123,17 @@ class Recorded(ArrayMethods):
         if func is np.copyto:
             return args[0].write(with_item, args[0], settings.get("where", ...), args[1])
         if func in _WRITERS:
-            return self._written_by(func, *args, **settings)
+            self._written_by(writer(func), *args, **settings)
+            return None
         out = settings.pop("out", None) if "out" in settings else None
         return self.recorder.call(func, args, settings, out)
 
-    def _written_by(self, func: Any, x: Any, *args: Any, **settings: Any) -> None:
-        if not isinstance(x, Recorded) or self.recorder.to_read:
+    def _written_by(self, func: Any, x: Any, *args: Any, **settings: Any) -> Any:
+        """Let x, which is returned, hold what `func` returns for it."""
+        if not isinstance(x, Recorded) or (self.recorder.to_read and func is not with_added):
             self.recorder.refuse("writes into an array that was made without its data; make it with np.empty_like")
-        x.write(writer(func), x, *args, **settings)
+        x.write(func, x, *args, **settings)
+        return x
 
     def write(self, func: Any, x: Any, *args: Any, **settings: Any) -> None:
         """Let this hold what `func`, which leaves x as it is, returns for x."""
@@ -137,6 +156,9 @@ class Recorded(ArrayMethods):
             self.recorder.refuse(what)
         whole.write(with_item, whole, self.index[0], new)
         self.source = whole, whole.version
+
+    def __contains__(self, x: Any) -> bool:
+        return bool(np.any(np.equal(self, x)))
 
     def __getitem__(self, index: Any) -> Any:
         part = self.recorder.call(operator.getitem, (self, index), {})
