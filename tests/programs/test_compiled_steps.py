@@ -1,5 +1,6 @@
 """`compiled`: steps of training, each as it is written and compiled, over many calls on changing data."""
 
+import functools
 import io
 
 import numpy as np
@@ -283,6 +284,7 @@ NOT_IN_NUMPY = {
     "array2string": lambda x: x * len(np.array2string(x)),
     "min_scalar_type": lambda x: x * (np.min_scalar_type(x.max()) == np.uint8),
     "put into an array of its own": lambda x: np.put(np.zeros(3), x[0].astype(int), 1.0),
+    "copyto an array of its own": lambda x: np.copyto(np.zeros((3, 3)), x),
     "add.at an array of its own": lambda x: np.add.at(np.zeros(3), x[0].astype(int), 1.0),
     "where into an array of its own": lambda x: np.add(x, 1, out=np.zeros((3, 3)), where=x > 1),
 }
@@ -302,3 +304,16 @@ def test_attributes_that_a_program_does_not_have(name):
     step(W)
     with pytest.raises(AttributeError, match=rf"^compiled: line \d+, .* uses '{name}' of an array.*do that outside$"):
         step(W)
+
+
+class Tripled:
+    def __call__(self, x):
+        return x * 3
+
+
+@pytest.mark.parametrize("step", [functools.partial(np.multiply, 3), Tripled()], ids=["partial", "object"])
+def test_steps_without_a_name(step):
+    fast = compiled(step)
+    for i in range(5):
+        np.testing.assert_array_equal(fast(W + i), (W + i) * 3)
+    assert len(fast._plans) == 1 and "3" in str(fast.source)

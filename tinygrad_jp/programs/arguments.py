@@ -38,6 +38,11 @@ def _parts(args: tuple[Any, ...], kwargs: dict[str, Any], names: list[str]) -> I
         yield from inside(name, x)
 
 
+def name_of(f: Any) -> str:
+    """What messages call a step."""
+    return str(getattr(f, "__name__", "the function"))
+
+
 def argument_names(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
     """What the program calls its arguments: no other name in it begins like that."""
     try:

@@ -9,13 +9,12 @@ import numpy as np
 
 from tinygrad_jp.programs.arguments import rebuilt
 from tinygrad_jp.programs.effects import SetGrad
-from tinygrad_jp.programs.fast import Fast
 from tinygrad_jp.programs.plans import Plan
 from tinygrad_jp.programs.recording import alike
 from tinygrad_jp.programs.rehearsing import refused
 from tinygrad_jp.programs.roles import ONCE, SAME, SUM, Role
 from tinygrad_jp.programs.takes import stand_in
-from tinygrad_jp.programs.values import Effect, Value, behind, mapped, values_in
+from tinygrad_jp.programs.values import Effect, Value, behind, values_in
 
 
 class Span(NamedTuple):
@@ -68,18 +67,12 @@ class Chunk(Plan):
                 x._array = stand_in(x.data)
 
     def build(self) -> None:
-        objects, reads, fixed = self._reads()
         own = {x: np.empty_like(x.data) for x in self.wanted if x.func is not None and x.ndim}
-        self.fast = fast = Fast(self.order, self.roots, reads, fixed, own, set())
-        fast.env |= objects
-        fast.write_all()
-        self.fixed = {reads[v]: self.take.inputs[v][1] for v in fixed}
-        fast.env |= {name: x._array for name, x in self.fixed.items()}
-        for name, text in fast.hoisted:
-            fast.env[name] = eval(text, fast.env)
-        names, given = ", ".join(self.take.names), ", ".join(reads[x] for x in self.order if x.func is None)
-        bodies = {f"program({names})": fast.lines, f"given({names})": [f"return [{given}]"]}
-        exec("\n".join("\n    ".join([f"def {head}:", *body]) for head, body in bodies.items()), fast.env)
+        self._write(own, set())
+        fast, names = self.fast, ", ".join(self.take.names)
+        given = ", ".join(fast.reads[x] for x in self.order if x.func is None)
+        functions = {f"program({names})": fast.lines, f"given({names})": [f"return [{given}]"]}
+        self.text = fast.define(functions, self.fixed, self.take.name)
         self.run = fast.env["program"]
 
     def is_current(self) -> bool:
@@ -90,8 +83,7 @@ class Chunk(Plan):
         """See to it that the program computes what the operations give, one by one."""
         expected = self.values(self.fast.env["given"](*args))
         if not all(map(alike, self.run(*args), expected)):
-            name = getattr(self.take.f, "__name__", "the function")
-            raise AssertionError(f"compiled: the program of {name} computes a chunk otherwise than the step")
+            raise AssertionError(f"compiled: the program of {self.take.name} computes a chunk otherwise than the step")
 
     def inputs(self) -> list[tuple[Any, Role]]:
         return [(x.data, self.role[x]) for x in self.order if x.func is None]
@@ -116,16 +108,7 @@ class Chunk(Plan):
 
     def values(self, inputs: list[Any]) -> Any:
         """What the operations give, one by one, in no more memory than they need."""
-        known: dict[Value, Any] = {}
-        last = {a: x for x in self.order for a in values_in(x.args, x.kwargs)}
-        given = iter(inputs)
-        for x in self.order[:-1]:
-            args, kwargs = mapped((x.args, x.kwargs), lambda a: known[a] if isinstance(a, Value) else a)
-            known[x] = next(given) if x.func is None else x.func(*args, **kwargs)
-            for a in values_in(x.args, x.kwargs):
-                if last[a] is x:
-                    known.pop(a, None)
-        return [known[x] for x in self.wanted]
+        return next(self.one_by_one(inputs))[1]
 
 
 def gathered(wanted: list[Role], spans: Iterable[Span], whole: list[Any], values: Callable[[Span], Any]) -> list[Any]:

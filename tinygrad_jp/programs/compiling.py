@@ -9,6 +9,7 @@ from typing import Any, overload
 from tinygrad_jp.core.errors import warn_user
 from tinygrad_jp.core.settings import OBSERVER
 from tinygrad_jp.formatting import language
+from tinygrad_jp.programs.arguments import name_of
 from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.plans import MISSED, OTHERWISE, Plan
 from tinygrad_jp.programs.rows import FEWEST, ChunkFails, InRows, Settings, batch_of
@@ -42,7 +43,7 @@ class Compiled:
 
     def __init__(self, f: Callable[..., Any], settings: Settings) -> None:
         functools.update_wrapper(self, f)
-        self._f, self._name = f, getattr(f, "__name__", "the function")
+        self._f, self._name = f, name_of(f)
         self._settings = settings
         self._forget()
 

@@ -79,6 +79,15 @@ class Fast:
         for x in self.order:
             self.write(x)
 
+    def define(self, functions: dict[str, list[str]], fixed: dict[str, Any], step: str) -> str:
+        """Make functions of lines, for the arrays that Variables hold now. Returns their text."""
+        text = "\n\n\n".join("\n    ".join([f"def {head}:", *body]) for head, body in functions.items())
+        self.env |= {name: x._array for name, x in fixed.items()}
+        for name, expression in self.hoisted:
+            self.env[name] = eval(expression, self.env)
+        exec(compile(text, f"<program of {step}>", "exec"), self.env)
+        return text
+
     def line(self, text: str) -> None:
         self.lines.append(text)
         self.pure.append(text)

@@ -104,13 +104,17 @@ class Plan:
                 lasting |= set(values_in(x.args))
         lasting |= {root for v in lasting for root in self.roots[v] if root.func is not None}  # What is a part of it.
         own = {g: memory for g, memory in own.items() if g not in lasting}
+        self._write(own, lasting)
+        self._link()
+
+    def _write(self, own: dict[Value, Any], lasting: set[Value]) -> None:
+        """Write the lines, with the memory that some Values have of their own."""
         objects, reads, fixed = self._reads()
         self.fast = Fast(self.order, self.roots, reads, fixed, own, lasting)
         self.fast.gradient = self._gradient
         self.fast.env |= objects
         self.fast.write_all()
         self.fixed = {reads[v]: self.take.inputs[v][1] for v in fixed}
-        self._link()
 
     def _reads_grad(self, variable: Any) -> bool:
         """Whether the gradient that a Variable had before is used."""
@@ -192,11 +196,7 @@ class Plan:
             f"given({names})": [f"return [{', '.join(reads)}]"],
             "pure(inputs)": [*fast.pure, f"yield ({results})"],
         }
-        self.text = "\n\n\n".join("\n    ".join([f"def {head}:", *body]) for head, body in functions.items())
-        fast.env |= {name: x._array for name, x in self.fixed.items()}
-        for name, text in fast.hoisted:
-            fast.env[name] = eval(text, fast.env)
-        exec(compile(self.text, f"<program of {self.take.f.__name__}>", "exec"), fast.env)
+        self.text = fast.define(functions, self.fixed, self.take.name)
         self.run = self._checked if os.environ.get(CHECKING) == "1" else self._restoring(fast.env["program"])
 
     def _read_late(self) -> set[Value]:
@@ -274,12 +274,12 @@ class Plan:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             results = self.fast.env["pure"](iter(inputs))
-            for (what, expected), got in zip(self._one_by_one(inputs), results, strict=False):
+            for (what, expected), got in zip(self.one_by_one(inputs), results, strict=False):
                 if not all(map(alike, got, expected)):
                     return what
         return ""
 
-    def _one_by_one(self, inputs: list[Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    def one_by_one(self, inputs: list[Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """What the operations give up to each effect, and at the end, as far as the inputs reach."""
         given, known = iter(inputs), dict[Value, Any]()
         last = {a: x for x in self.order for a in values_in(x.args, x.kwargs)} | dict.fromkeys(values_in(self.results))
@@ -312,9 +312,7 @@ class Plan:
         for g, state in zip(generators, states, strict=True):
             g.bit_generator.state = state
         if what := self.check(inputs):
-            raise AssertionError(
-                f"compiled: the program of {self.take.f.__name__} computes {what} otherwise than the step"
-            )
+            raise AssertionError(f"compiled: the program of {self.take.name} computes {what} otherwise than the step")
         return self._restoring(env["program"])(*args)
 
     def give_up(self) -> None:
@@ -346,7 +344,7 @@ class Plan:
                 if isinstance(x.args[0], Value) and x.args[0].func is not None:
                     labels.setdefault(x.args[0], returned[-1])
         arguments = [x for x in behind(values) if x.func is None]
-        return text_of(take.f.__name__, lang, arguments, values, labels, returned)
+        return text_of(take.name, lang, arguments, values, labels, returned)
 
 
 def _same_results(a: Any, b: Any) -> bool:

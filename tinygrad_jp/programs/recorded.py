@@ -13,6 +13,7 @@ from tinygrad_jp.core import Array
 from tinygrad_jp.core.arrays import astype
 from tinygrad_jp.core.operators import Operators
 from tinygrad_jp.kinds import ArrayMethods, Shape, method, np
+from tinygrad_jp.programs.recording import users_line
 from tinygrad_jp.programs.values import Value
 
 _MADE_PLAIN = (
@@ -121,7 +122,8 @@ class Recorded(ArrayMethods):
         if any(issubclass(kind, Operators) for kind in types):
             return NotImplemented
         if func is np.copyto:
-            return args[0].write(with_item, args[0], settings.get("where", ...), args[1])
+            self._written_by(with_item, args[0], settings.get("where", ...), args[1])
+            return None
         if func in _WRITERS:
             self._written_by(writer(func), *args, **settings)
             return None
@@ -130,7 +132,7 @@ class Recorded(ArrayMethods):
 
     def _written_by(self, func: Any, x: Any, *args: Any, **settings: Any) -> Any:
         """Let x, which is returned, hold what `func` returns for it."""
-        if not isinstance(x, Recorded) or (self.recorder.to_read and func is not with_added):
+        if not isinstance(x, Recorded) or (self.recorder.to_read and func not in (with_item, with_added)):
             self.recorder.refuse("writes into an array that was made without its data; make it with np.empty_like")
         x.write(func, x, *args, **settings)
         return x
@@ -236,8 +238,7 @@ class Recorded(ArrayMethods):
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(
-            f"compiled: {self.recorder.users_line()} uses {name!r} of an array, which a program does not have; "
-            f"do that outside"
+            f"compiled: {users_line()} uses {name!r} of an array, which a program does not have; do that outside"
             if hasattr(numpy.ndarray, name)
             else f"'numpy.ndarray' object has no attribute {name!r}"
         )

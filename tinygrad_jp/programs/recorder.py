@@ -1,7 +1,6 @@
 """The observer that records a step: each call of NumPy on its arrays, and what it asks and changes."""
 
 import functools
-import linecache
 import operator
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from tinygrad_jp.devices import DEVICES, on_device
 from tinygrad_jp.kinds import np
 from tinygrad_jp.programs.borrowing import NotWritten, is_borrowable
 from tinygrad_jp.programs.recorded import AS_ONE, Held, Recorded
-from tinygrad_jp.programs.recording import alike, is_long, place_of, read_by
+from tinygrad_jp.programs.recording import alike, is_long, place_of, read_by, users_line
 from tinygrad_jp.programs.values import (
     BACKWARD,
     PLACE,
@@ -148,7 +147,7 @@ class Recorder(Observer):
             return out.assign(self.call(func, args, settings))
         func = getattr(func, "primitive", func)
         if func in _ABOUT_SHAPES:
-            return func(*mapped(args, _data), **mapped(settings, _data))
+            return func(*mapped(args, data_of), **mapped(settings, data_of))
         if not self.to_read:
             if func in _ANSWERS:
                 return _ANSWERS[func](*args, **settings)
@@ -329,29 +328,15 @@ class Recorder(Observer):
                 "call; draw them outside and give them as an argument, or use F.dropout"
             )
 
-    @staticmethod
-    def users_line() -> str:
-        return users_line()
-
     def refuse(self, what: str) -> NoReturn:
         raise NotWritten(f"compiled: {users_line()} {what}")
-
-
-def users_line() -> str:
-    """The line of the user's program that is running."""
-    frame: Any = sys._getframe(1)
-    inside = ("tinygrad_jp", "numpy")
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
-        frame = frame.f_back
-    text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-    return f"line {frame.f_lineno}" + (f", `{text}`," if text else "")
 
 
 def _constant() -> None:
     """Stands where an array comes from that is the same for all data."""
 
 
-def _data(x: Any) -> Any:
+def data_of(x: Any) -> Any:
     return x.value.data if isinstance(x, Recorded) else x
 
 

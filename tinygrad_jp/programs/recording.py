@@ -1,7 +1,9 @@
-"""What recorders share: whether two results are alike, what is long, and where in a graph something was computed."""
+"""What recorders share: whether results are alike, what is long, and where something was computed or asked."""
 
 import dis
 import inspect
+import linecache
+import sys
 import types
 from typing import Any
 
@@ -67,3 +69,13 @@ def read_by(func: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     needed = {i.argval for i in dis.get_instructions(func) if i.opname.startswith("LOAD_")}
     needed |= {p.name for p in parameters if p.default is p.empty}
     return {name: x for name, x in kwargs.items() if name in needed}
+
+
+def users_line() -> str:
+    """The line of the user's program that is running."""
+    frame: Any = sys._getframe(1)
+    inside = ("tinygrad_jp", "numpy")
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
+        frame = frame.f_back
+    text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    return f"line {frame.f_lineno}" + (f", `{text}`," if text else "")

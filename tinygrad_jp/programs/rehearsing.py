@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.effects import SetData, SetName, result
 from tinygrad_jp.programs.plans import Plan
-from tinygrad_jp.programs.recorder import users_line
+from tinygrad_jp.programs.recording import users_line
 from tinygrad_jp.programs.takes import Take, stand_in
 from tinygrad_jp.programs.values import behind
 

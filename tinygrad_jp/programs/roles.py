@@ -196,7 +196,7 @@ _RULES: dict[Any, Callable[[Step], Role]] = {
                      np.squeeze, np.broadcast_to, np.nan_to_num, np.stack), _each),
     **dict.fromkeys((np.dot, np.matmul, np.vecdot), _product),
     **dict.fromkeys((np.sum, np.mean, np.var, np.std, np.prod, np.argmax, np.argmin, np.median, np.ptp, np.nansum,
-                     np.count_nonzero, np.linalg.norm, np.linalg.vector_norm, *_EXTREMES), _reduction),
+                     np.linalg.norm, np.linalg.vector_norm, *_EXTREMES), _reduction),
     **dict.fromkeys((np.cumsum, np.cumprod, np.sort, np.argsort, np.take_along_axis, np.flip, np.diff, np.roll, np.take,
                      np.repeat, np.concatenate, np.split), _along),
     **dict.fromkeys((np.reshape, np.ravel), _reshaped),

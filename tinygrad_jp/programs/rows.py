@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_jp.core import Variable
-from tinygrad_jp.programs.arguments import argument_names, leaves, rebuilt
+from tinygrad_jp.programs.arguments import argument_names, leaves, name_of, rebuilt
 from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.chunks import Chunk, Span, gathered, prove
 from tinygrad_jp.programs.plans import CHECKING, MISSED, OTHERWISE, Plan
@@ -213,9 +213,7 @@ def _first(a: Any, _: Any) -> Any:
 
 def _with_arguments(x: Value, new: dict[Value, Value]) -> Value:
     args, kwargs = mapped((x.args, x.kwargs), lambda a: new[a] if isinstance(a, Value) else a)
-    y = Value(x.data, x.name, x.func, args, kwargs)
-    y.number, y.place = x.number, x.place
-    return y
+    return x.again(x.data, x.func, args, kwargs)
 
 
 def _compare(f: Any, a: Plan, b: Plan) -> None:
@@ -224,6 +222,6 @@ def _compare(f: Any, a: Plan, b: Plan) -> None:
         raise refused("decides one thing by some rows, and another by others; use np.where in the place of if")
     if difference := a.difference(b):
         raise NotWritten(
-            f"compiled: two recordings of {getattr(f, '__name__', 'the function')} differ at {difference}: it uses a "
+            f"compiled: two recordings of {name_of(f)} differ at {difference}: it uses a "
             f"number or an array that is made anew in each call, other than from its arguments and its layers"
         )

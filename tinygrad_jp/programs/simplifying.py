@@ -28,9 +28,7 @@ def simplified(outputs: list[Any], readable: bool = True) -> list[Any]:
 def _step(x: Value, args: tuple[Any, ...], kwargs: dict[str, Any], known: dict[Any, Any], readable: bool) -> Any:
     """x, computed from `args`; or a constant, or one of the arguments, or what has been computed so before."""
     if isinstance(x.func, Effect):
-        y = Value(x.data, "", x.func, args, kwargs)
-        y.number, y.place = x.number, x.place
-        return y
+        return x.again(x.data, x.func, args, kwargs)
     if x.func is not together and next(values_in(args, kwargs), None) is None:
         return x.data if isinstance(x.data, tuple) or np.ndim(x.data) else x.data[()]
     args = _without_broadcasting(x, args)
@@ -40,8 +38,7 @@ def _step(x: Value, args: tuple[Any, ...], kwargs: dict[str, Any], known: dict[A
     func, args, kwargs = _plainer(x.func, args, kwargs) if readable else (x.func, args, kwargs)
     key = (func, key_of(args), key_of(kwargs))
     if key not in known:
-        known[key] = y = Value(_seen_anew(x, func, args, kwargs), x.name, func, args, kwargs)
-        y.number, y.place = x.number, x.place
+        known[key] = x.again(_seen_anew(x, func, args, kwargs), func, args, kwargs)
     return known[key]
 
 

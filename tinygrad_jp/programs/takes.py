@@ -11,7 +11,7 @@ from tinygrad_jp.core.settings import ENABLE_BACKPROP, OBSERVER, TRAIN
 from tinygrad_jp.core.variable import _DETACHED, _variable
 from tinygrad_jp.layers.layer import CHANGES
 from tinygrad_jp.optimizers import Optimizer
-from tinygrad_jp.programs.arguments import Leaf, argument_names, containers, leaves, rebuilt
+from tinygrad_jp.programs.arguments import Leaf, argument_names, containers, leaves, name_of, rebuilt
 from tinygrad_jp.programs.borrowing import NotWritten
 from tinygrad_jp.programs.dice import Dice
 from tinygrad_jp.programs.effects import (
@@ -27,7 +27,7 @@ from tinygrad_jp.programs.effects import (
 )
 from tinygrad_jp.programs.kept import Kept
 from tinygrad_jp.programs.recorded import Held, Recorded
-from tinygrad_jp.programs.recorder import Recorder
+from tinygrad_jp.programs.recorder import Recorder, data_of
 from tinygrad_jp.programs.values import Effect, Value, behind, mapped
 from tinygrad_jp.programs.watching import World, put
 
@@ -44,6 +44,7 @@ class Take:
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.f, self.args, self.kwargs = f, args, kwargs
+        self.name = name_of(f)
         self.names = argument_names(f, args, kwargs)
         self.leaves = list(leaves(args, kwargs, self.names))
         self.containers = list(containers(args, kwargs, self.names))
@@ -179,7 +180,7 @@ class Take:
         for p in params:
             self.copies[p] = p._array = np.array(p._array.value.data)
             if isinstance(p._grad, Variable):
-                p._grad = _variable(np.array(self._data(p._grad._array)), None, _DETACHED)
+                p._grad = _variable(np.array(data_of(p._grad._array)), None, _DETACHED)
         self.recorder.refuse_own_draws()
         token = OBSERVER.set(None)
         try:
@@ -327,7 +328,7 @@ class Take:
     def _settle(self) -> None:
         """Real arrays for recorded ones, with what the step has left in them."""
         for x, array in self.arrays.items():
-            final = self._data(x._array)
+            final = data_of(x._array)
             if self.copies.get(x, array) is None or not np.shape(array):
                 x._array = np.array(final) if np.ndim(final) else final
             else:
@@ -344,9 +345,9 @@ class Take:
         for name in self.world.all_names():
             now = name.now()
             if isinstance(now, Variable) and isinstance(now._array, Recorded):
-                put(name.holder, name.key, state_of(self._owned(self._data(now._array))))
+                put(name.holder, name.key, state_of(self._owned(data_of(now._array))))
             elif isinstance(now, Recorded):
-                put(name.holder, name.key, self._owned(self._data(now)))
+                put(name.holder, name.key, self._owned(data_of(now)))
 
     def _keep_input(self, x: Variable, array: Any) -> None:
         """Keep what the step has found in an array, which is about to change."""
@@ -373,9 +374,6 @@ class Take:
             return y if x.grad is None else with_grad(y, real(x.grad))
 
         return mapped(self.returned, real)
-
-    def _data(self, x: Any) -> Any:
-        return x.value.data if isinstance(x, Recorded) else x
 
     def _owned(self, data: Any) -> Any:
         return np.array(data) if isinstance(data, np.ndarray) and data.ndim else data

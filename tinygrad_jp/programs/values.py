@@ -36,6 +36,12 @@ class Value(Symbol):
             self._array = data
         self.number, self.place = next_number(), PLACE.get()
 
+    def again(self, data: Any, func: Any, args: Any, kwargs: Any) -> "Value":
+        """A Value in the place of this one, computed otherwise."""
+        y = Value(data, self.name, func, args, kwargs)
+        y.number, y.place = self.number, self.place
+        return y
+
     @staticmethod
     def call(func: Any, *args: Any, **kwargs: Any) -> Any:
         """Call `func` on the data, and remember the call: a Value, or several where it returns several arrays."""
