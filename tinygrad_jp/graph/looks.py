@@ -114,6 +114,8 @@ _PAINT: Mapping[str, tuple[str, str]] = {
     "node.warning": ("", "warning"),
     "cluster": ("none", "frame"),
 }
+# Of each kind of line in a node the color; names are bold.
+_TEXT = {"shape": "soft", "value": "value", "gradient": "gradient", "local": "local", "warning": "warning"}
 
 
 def style(colors: Mapping[str, str], scope: str = "") -> str:
@@ -124,8 +126,8 @@ def style(colors: Mapping[str, str], scope: str = "") -> str:
         rules |= {f".{name} {tag}": f"{painted}stroke:{colors[stroke]}" for tag in ("path", "polygon", "ellipse")}
     for name, color in (("edge", "soft"), ("edge.flow", "gradient")):
         rules |= {f".{name} path": f"stroke:{colors[color]}", f".{name} polygon": f"fill:{colors[color]};stroke:none"}
-    rules |= {".graph .name": "font-weight:bold", ".graph .shape": f"fill:{colors['soft']}"}
-    rules |= {f".graph text.{name}": f"fill:{colors[name]}" for name in ("value", "gradient", "local", "warning")}
+    rules |= {".graph .name": "font-weight:bold"}
+    rules |= {f".graph text.{role}": f"fill:{colors[color]}" for role, color in _TEXT.items()}
     return "".join(f"{scope}{selector}{{{body}}}" for selector, body in rules.items())
 
 
@@ -152,7 +154,6 @@ def styled(svg: str, roles: Mapping[str, list[str]], css: str) -> str:
 
 
 _NODE = re.compile(r'^(\w+) \[label="((?:[^"\\]|\\.)+)"', re.M)
-_COLORED = {"shape": "soft"} | {role: role for role in ("value", "gradient", "local", "warning")}
 
 
 def in_colors(dot: str, roles: Mapping[str, list[str]]) -> str:
@@ -169,8 +170,8 @@ def in_colors(dot: str, roles: Mapping[str, list[str]]) -> str:
             role = next(left, "") if text else ""
             if role == "name":
                 text = f"<b>{text}</b>"
-            elif role in _COLORED:
-                text = f'<font color="{LIGHT[_COLORED[role]]}">{text}</font>'
+            elif role in _TEXT:
+                text = f'<font color="{LIGHT[_TEXT[role]]}">{text}</font>'
             lines.append(text)
         room = ', margin="0.09,0.08"' if lines[1:] else ""  # Such lines are drawn a little higher than others.
         return f"{m[1]} [label=<{'<br/>'.join(lines)}>{room}"
